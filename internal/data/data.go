@@ -50,7 +50,7 @@ type Reader interface {
 type Txn interface {
 	Reader
 	// Put sets key to value. Keys have 1 to 4,096 bytes, values at most 16 MiB;
-	// anything else is ErrLimit.
+	// anything else is ErrLimit, and so is a transaction's writing over MaxTxn.
 	Put(key, value []byte) error
 	// Delete removes key, if it is there.
 	Delete(key []byte) error
@@ -63,11 +63,13 @@ type Pair struct{ Key, Value []byte }
 const (
 	MaxKey   = 4 << 10
 	MaxValue = 16 << 20
+	// MaxTxn is the most that one update writes, keys and values together.
+	MaxTxn = 256 << 20
 )
 
 // Errors of the contract.
 var (
-	ErrLimit  = errors.New("data: key or value is over the limit")
+	ErrLimit  = errors.New("data: key, value or transaction is over the limit")
 	ErrClosed = errors.New("data: the store is closed")
 	// ErrFormat says that a folder was written by a newer version.
 	ErrFormat = errors.New("data: the on-disk format is newer than this binary knows")
