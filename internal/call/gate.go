@@ -1,0 +1,167 @@
+package call
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/policy"
+)
+
+// Identities knows who callers are and what they may do. IAM's room is one.
+type Identities interface {
+	// Key returns the identity that signs with an access key, and the key's
+	// secret. token is the session token that came with it, "" if none. A key
+	// that is unknown, inactive or expired gives the common fault for it.
+	Key(ctx context.Context, accessKey, token string) (Identity, string, error)
+	// Policies returns the policies that bound an identity: identity-based,
+	// boundary, organisation. Session policies are in the identity.
+	Policies(ctx context.Context, id Identity) (policy.Sets, error)
+	// Assume makes the identity of a role session for a service that the role
+	// must trust; AccessDenied if it does not.
+	Assume(ctx context.Context, role, session, service string) (Identity, error)
+}
+
+// Mode says what the gate does with a caller that is not allowed.
+type Mode uint8
+
+// The modes.
+const (
+	Enforce Mode = iota // refuse
+	Audit               // let through and record what would have been refused
+	Off                 // do not ask
+)
+
+// Gate decides at AUTHORISE.
+type Gate struct {
+	Identities Identities
+	Mode       Mode
+	// Denied is told of every refusal, also of those that Audit lets through.
+	Denied func(ctx context.Context, d *Decoded, need Need, message string)
+}
+
+func (g *Gate) allow(ctx context.Context, d *Decoded, needs []Need) error {
+	if g.Mode == Off || len(needs) == 0 {
+		if g.Mode != Off && len(needs) == 0 && d.id.Principal.Kind == policy.Anonymous && !d.b.Op.NoAuth {
+			return fault.Of(fault.MissingAuthenticationToken, "Missing Authentication Token")
+		}
+		return nil
+	}
+	sets, err := g.Identities.Policies(ctx, d.id)
+	if err != nil {
+		return err
+	}
+	sets.Session, sets.HasSession = d.id.Session, d.id.HasSession
+	for i := range needs {
+		n := &needs[i]
+		set := sets
+		set.Resource = n.Policy
+		rq := policy.Request{
+			Principal: d.id.Principal, Action: n.Action, Resource: n.Resource, ResourceAccount: n.Owner,
+			ResourcePolicyDecides: n.PolicyDecides, Context: keys{d, n},
+		}
+		dec := policy.Evaluate(&rq, &set)
+		if dec.Allowed {
+			continue
+		}
+		msg := policy.Message(&rq, dec)
+		if g.Denied != nil {
+			g.Denied(ctx, d, *n, msg)
+		}
+		if g.Mode == Enforce {
+			return fault.Of(fault.AccessDenied, "%s", msg)
+		}
+	}
+	return nil
+}
+
+// keys offers the condition keys of a request. Names come in lower case.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+type keys struct {
+	d *Decoded
+	n *Need
+}
+
+// Values implements policy.Context.
+func (k keys) Values(name string) ([]string, bool) {
+	if v, ok := k.n.Keys[name]; ok {
+		return v, true
+	}
+	if v := k.global(name); v != "" {
+		return []string{v}, true
+	}
+	return nil, false
+}
+
+func (k keys) global(name string) string {
+	in, id := &k.d.in, &k.d.id
+	p := &id.Principal
+	service := p.Kind == policy.Service
+	switch name {
+	case "aws:currenttime":
+		return in.Time.UTC().Format(time.RFC3339)
+	case "aws:epochtime":
+		return strconv.FormatInt(in.Time.Unix(), 10)
+	case "aws:requestedregion":
+		return in.Region
+	case "aws:securetransport":
+		return strconv.FormatBool(in.Scheme == "https")
+	case "aws:sourceip":
+		if in.SourceIP.IsValid() && !service {
+			return in.SourceIP.Unmap().String()
+		}
+	case "aws:useragent":
+		return in.UserAgent
+	case "aws:principalarn":
+		if p.RoleARN != "" {
+			return p.RoleARN
+		}
+		return p.ARN
+	case "aws:principalaccount":
+		if !service {
+			return p.Account
+		}
+	case "aws:principaltype":
+		return map[policy.Kind]string{
+			policy.Anonymous: "Anonymous", policy.Root: "Account", policy.User: "User",
+			policy.Role: "AssumedRole", policy.Federated: "FederatedUser",
+		}[p.Kind]
+	case "aws:principalisawsservice":
+		return strconv.FormatBool(service)
+	case "aws:principalservicename":
+		return p.Service
+	case "aws:userid":
+		return p.UserID
+	case "aws:username":
+		return p.UserName
+	case "aws:sourcearn":
+		return id.SourceARN
+	case "aws:sourceaccount":
+		return id.SourceAccount
+	case "aws:viaawsservice":
+		return "false"
+	case "aws:multifactorauthpresent":
+		if !id.IssuedAt.IsZero() {
+			return strconv.FormatBool(id.MFA)
+		}
+	case "aws:tokenissuetime":
+		if !id.IssuedAt.IsZero() {
+			return id.IssuedAt.UTC().Format(time.RFC3339)
+		}
+	case "aws:resourceaccount":
+		if k.n.Owner != "" {
+			return k.n.Owner
+		}
+		return p.Account
+	}
+	if tag, ok := strings.CutPrefix(name, "aws:principaltag/"); ok {
+		for t, v := range id.Tags {
+			if strings.EqualFold(t, tag) {
+				return v
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,233 @@
+package resource
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Unknown stands for a value that is not known before other resources exist.
+type Unknown struct{}
+
+// String makes a problem readable.
+func (p Problem) String() string {
+	if len(p.Path) == 0 {
+		return p.Text
+	}
+	return strings.Join(p.Path, ".") + ": " + p.Text
+}
+
+type field struct {
+	Property
+	index int
+}
+
+// fields reads the tags of a property struct.
+func fields(t reflect.Type) []field {
+	out := make([]field, 0, t.NumField())
+	for i := 0; i < t.NumField(); i++ {
+		tag, ok := t.Field(i).Tag.Lookup("cfn")
+		if !ok {
+			continue
+		}
+		parts := strings.Split(tag, ",")
+		f := field{Property{Name: parts[0]}, i}
+		for _, flag := range parts[1:] {
+			switch flag {
+			case "required":
+				f.Required = true
+			case "replace":
+				f.Replace = true
+			case "meaningless":
+				f.Meaningless = true
+			default:
+				panic("resource: unknown flag " + flag + " on " + t.Name() + "." + t.Field(i).Name)
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func properties(v any) []Property {
+	var out []Property
+	for _, f := range fields(reflect.TypeOf(v)) {
+		out = append(out, f.Property)
+	}
+	return out
+}
+
+func decode(props map[string]any, into any) []Problem {
+	d := decoder{}
+	d.structure(props, reflect.ValueOf(into).Elem(), nil)
+	return d.bad
+}
+
+type decoder struct{ bad []Problem }
+
+func (d *decoder) fail(path []string, format string, args ...any) {
+	d.bad = append(d.bad, Problem{append([]string(nil), path...), fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) structure(props map[string]any, v reflect.Value, path []string) {
+	known := map[string]bool{}
+	var names []string
+	for _, f := range fields(v.Type()) {
+		known[f.Name] = true
+		names = append(names, f.Name)
+		x, ok := props[f.Name]
+		if !ok || x == nil {
+			if f.Required {
+				d.fail(path, "required key [%s] not found", f.Name)
+			}
+			continue
+		}
+		d.value(x, v.Field(f.index), append(path, f.Name))
+	}
+	var extra []string
+	for k := range props {
+		if !known[k] {
+			extra = append(extra, k)
+		}
+	}
+	sort.Strings(extra)
+	for _, k := range extra {
+		d.fail(append(path, k), "extraneous key [%s] is not permitted (known here: %s)", k, strings.Join(names, ", "))
+	}
+}
+
+// value converts as CloudFormation does: numbers and booleans may be written as
+// strings and the other way round.
+func (d *decoder) value(x any, v reflect.Value, path []string) {
+	if _, unknown := x.(Unknown); unknown {
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(x))
+	case reflect.Struct:
+		m, ok := x.(map[string]any)
+		if !ok {
+			d.fail(path, "expected type: Object, found: %s", typeName(x))
+			return
+		}
+		d.structure(m, v, path)
+	case reflect.Slice:
+		l, ok := x.([]any)
+		if !ok {
+			d.fail(path, "expected type: Array, found: %s", typeName(x))
+			return
+		}
+		s := reflect.MakeSlice(v.Type(), len(l), len(l))
+		for i := range l {
+			d.value(l[i], s.Index(i), append(path, strconv.Itoa(i)))
+		}
+		v.Set(s)
+	case reflect.Map:
+		m, ok := x.(map[string]any)
+		if !ok {
+			d.fail(path, "expected type: Object, found: %s", typeName(x))
+			return
+		}
+		out := reflect.MakeMapWithSize(v.Type(), len(m))
+		for k, e := range m {
+			ev := reflect.New(v.Type().Elem()).Elem()
+			d.value(e, ev, append(path, k))
+			out.SetMapIndex(reflect.ValueOf(k).Convert(v.Type().Key()), ev)
+		}
+		v.Set(out)
+	default:
+		d.scalar(x, v, path)
+	}
+}
+
+func (d *decoder) scalar(x any, v reflect.Value, path []string) {
+	s, ok := scalarText(x)
+	if !ok {
+		d.fail(path, "expected type: %s, found: %s", kindName(v.Kind()), typeName(x))
+		return
+	}
+	var err error
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		var b bool
+		switch strings.ToLower(s) {
+		case "true":
+			b = true
+		case "false":
+		default:
+			err = strconv.ErrSyntax
+		}
+		v.SetBool(b)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		var n int64
+		n, err = strconv.ParseInt(s, 10, v.Type().Bits())
+		v.SetInt(n)
+	case reflect.Float32, reflect.Float64:
+		var f float64
+		f, err = strconv.ParseFloat(s, v.Type().Bits())
+		v.SetFloat(f)
+	default:
+		err = fmt.Errorf("no conversion")
+	}
+	if err != nil {
+		d.fail(path, "expected type: %s, found: %s", kindName(v.Kind()), typeName(x))
+	}
+}
+
+func scalarText(x any) (string, bool) {
+	switch x := x.(type) {
+	case string:
+		return x, true
+	case bool:
+		return strconv.FormatBool(x), true
+	case int:
+		return strconv.Itoa(x), true
+	case int64:
+		return strconv.FormatInt(x, 10), true
+	case uint64:
+		return strconv.FormatUint(x, 10), true
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64), true
+	case json.Number:
+		return x.String(), true
+	}
+	return "", false
+}
+
+func kindName(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "String"
+	case reflect.Bool:
+		return "Boolean"
+	case reflect.Float32, reflect.Float64:
+		return "Number"
+	}
+	return "Integer"
+}
+
+func typeName(x any) string {
+	switch x.(type) {
+	case nil:
+		return "Null"
+	case string:
+		return "String"
+	case bool:
+		return "Boolean"
+	case map[string]any:
+		return "JSONObject"
+	case []any:
+		return "JSONArray"
+	}
+	return "Number"
+}

@@ -1,0 +1,184 @@
+// Package resource is how a room offers CloudFormation resource types.
+//
+// A type's properties are a Go struct whose tags say what CloudFormation's
+// documentation says of them:
+//
+//	type bucket struct {
+//		BucketName *string `cfn:"BucketName,replace"`
+//		Tags       []Tag   `cfn:"Tags"`
+//	}
+//
+// The flags are: required; replace (an update makes a new resource);
+// meaningless (a setting that has no meaning on this platform: it is accepted,
+// and the deployment says so). A property that has no field is refused by name,
+// so nothing can be stored that does not act.
+package resource
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+)
+
+// Provider is a room that has resource types.
+type Provider interface {
+	ResourceTypes() []Type
+}
+
+// Type is a resource type. Make it with Define.
+type Type struct {
+	Name       string // "AWS::S3::Bucket"
+	Properties []Property
+	// Attributes are the names that Fn::GetAtt takes, besides those that begin
+	// with one of them and a dot.
+	Attributes []string
+
+	create func(ctx context.Context, rq *Request, props map[string]any) (State, error)
+	update func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
+	remove func(ctx context.Context, rq *Request, id string, props map[string]any) error
+	check  func(props map[string]any) []Problem
+}
+
+// Property describes one property, also nested ones by their path ("Cors.Rules").
+type Property struct {
+	Name        string
+	Required    bool
+	Replace     bool
+	Meaningless bool
+}
+
+// Request is the context in which a resource is made, changed or removed.
+type Request struct {
+	Caller call.Caller
+	// As is the principal of the stack: who deploys it, or the stack's role.
+	As call.As
+	// Account and Region are the stack's.
+	Account, Region string
+	StackName       string
+	StackID         string
+	LogicalID       string
+	// Token is unique to this step and the same when it is repeated after a
+	// crash: use it for client tokens, and to derive generated names.
+	Token string
+	// StackTags are the tags to put on every resource that takes tags.
+	StackTags map[string]string
+	// Name makes a physical name of at most max characters from the stack's
+	// name, the logical id and the token, as CloudFormation does.
+	Name func(max int) string
+}
+
+// State is a resource that exists.
+type State struct {
+	ID         string         // the physical id, which is what Ref gives unless Ref is set
+	Ref        string         // what Ref gives, if it differs from the id
+	Attributes map[string]any // what Fn::GetAtt gives
+}
+
+// Problem is a property that is wrong: where, and what was expected.
+type Problem struct {
+	Path []string // property names and list indexes, from the resource's Properties down
+	Text string
+}
+
+// Handlers are the life of a resource type whose properties are a P. They call
+// the room's own operations through rq.Caller as rq.As, so that a stack can do
+// no more than who deploys it, and return once the resource can be used.
+type Handlers[P any] struct {
+	Create func(ctx context.Context, rq *Request, p *P) (State, error)
+	// Update changes a resource in place; nil means that every change replaces.
+	Update func(ctx context.Context, rq *Request, id string, old, p *P) (State, error)
+	// Delete removes the resource. One that is gone already is not an error.
+	Delete func(ctx context.Context, rq *Request, id string, p *P) error
+	// Check finds what is wrong with properties whose values are all known.
+	Check func(p *P) []Problem
+	// Attributes are the names that Fn::GetAtt takes.
+	Attributes []string
+}
+
+// Define makes a Type of a property struct and its handlers.
+func Define[P any](name string, h Handlers[P]) Type {
+	if h.Create == nil || h.Delete == nil {
+		panic("resource: " + name + " lacks a handler")
+	}
+	var zero P
+	t := Type{Name: name, Properties: properties(zero), Attributes: h.Attributes}
+	read := func(props map[string]any) (*P, error) {
+		p := new(P)
+		if bad := decode(props, p); len(bad) > 0 {
+			return nil, fmt.Errorf("properties of %s: %s", name, bad[0])
+		}
+		return p, nil
+	}
+	t.check = func(props map[string]any) []Problem {
+		p := new(P)
+		bad := decode(props, p)
+		if len(bad) == 0 && h.Check != nil {
+			bad = h.Check(p)
+		}
+		return bad
+	}
+	t.create = func(ctx context.Context, rq *Request, props map[string]any) (State, error) {
+		p, err := read(props)
+		if err != nil {
+			return State{}, err
+		}
+		return h.Create(ctx, rq, p)
+	}
+	if h.Update != nil {
+		t.update = func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error) {
+			p, err := read(props)
+			if err != nil {
+				return State{}, err
+			}
+			o, err := read(old)
+			if err != nil {
+				return State{}, err
+			}
+			return h.Update(ctx, rq, id, o, p)
+		}
+	}
+	t.remove = func(ctx context.Context, rq *Request, id string, props map[string]any) error {
+		p, err := read(props)
+		if err != nil {
+			return err
+		}
+		return h.Delete(ctx, rq, id, p)
+	}
+	return t
+}
+
+// Check finds what is wrong with a resource's properties. Values that are not
+// known yet are Unknown{} and are taken to be right.
+func (t *Type) Check(props map[string]any) []Problem { return t.check(props) }
+
+// Create makes the resource.
+func (t *Type) Create(ctx context.Context, rq *Request, props map[string]any) (State, error) {
+	return t.create(ctx, rq, props)
+}
+
+// InPlace reports whether a change of the named properties can be made without
+// a new resource.
+func (t *Type) InPlace(changed []string) bool {
+	if t.update == nil {
+		return len(changed) == 0
+	}
+	for _, c := range changed {
+		for _, p := range t.Properties {
+			if p.Name == c && p.Replace {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Update changes the resource in place; ask InPlace first.
+func (t *Type) Update(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error) {
+	return t.update(ctx, rq, id, old, props)
+}
+
+// Delete removes the resource.
+func (t *Type) Delete(ctx context.Context, rq *Request, id string, props map[string]any) error {
+	return t.remove(ctx, rq, id, props)
+}
