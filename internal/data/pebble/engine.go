@@ -150,10 +150,10 @@ func (s snapshot) Scan(from, to []byte, reverse bool) iter.Seq2[data.Pair, error
 			yield(data.Pair{}, fmt.Errorf("data: scan: %w", err))
 			return
 		}
-		ended := false
+		closed := false
 		defer func() {
-			if err := it.Close(); err != nil && !ended {
-				yield(data.Pair{}, fmt.Errorf("data: scan: %w", err))
+			if !closed { // broken off: who reads no further learns of no error
+				_ = it.Close()
 			}
 		}()
 		start, step := it.First, it.Next
@@ -163,12 +163,15 @@ func (s snapshot) Scan(from, to []byte, reverse bool) iter.Seq2[data.Pair, error
 		for ok := start(); ok; ok = step() {
 			value, err := it.ValueAndErr()
 			if err != nil {
-				return // Close gives the error
+				break // Close gives the error
 			}
 			if !yield(pair(it.Key(), value), nil) {
-				ended = true
 				return
 			}
+		}
+		closed = true
+		if err := it.Close(); err != nil {
+			yield(data.Pair{}, fmt.Errorf("data: scan: %w", err))
 		}
 	}
 }
