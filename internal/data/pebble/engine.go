@@ -20,14 +20,36 @@ type engine struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	flush   error // why the last writing of a table failed
+	ended   error // what the last flush, the writing of a table, ended with
+	flush   error // ended, if that was a failure
+	failing bool  // no flush has succeeded since one failed
 	wrecked error // the engine panicked and must not be touched any more
 }
 
+// flushed takes how a flush ended. A flush that had nothing to write ends with an
+// error too; background tells which errors are failures.
 func (e *engine) flushed(err error) {
 	e.mu.Lock()
-	e.flush = err
+	defer e.mu.Unlock()
+	e.ended, e.flush = err, nil
+	if err == nil {
+		e.failing = false
+	}
+}
+
+// background takes failures of the engine's own work. A flush that fails is tried
+// again without end, so it is logged once.
+func (e *engine) background(err error) {
+	e.mu.Lock()
+	known := false
+	if e.ended != nil && errors.Is(err, e.ended) {
+		known = e.failing
+		e.flush, e.failing = err, true
+	}
 	e.mu.Unlock()
+	if !known {
+		e.log.Error("store: background work failed", "error", err)
+	}
 }
 
 func (e *engine) fit() error {

@@ -78,7 +78,7 @@ func (e *engine) options(fs vfs.FS) *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		Logger:                      logger{e.log},
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { e.log.Error("store: background work failed", "error", err) },
+			BackgroundError: e.background,
 			FlushEnd:        func(info pebble.FlushInfo) { e.flushed(info.Err) },
 		},
 	}
