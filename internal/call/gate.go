@@ -57,10 +57,10 @@ func (g *Gate) allow(ctx context.Context, d *Decoded, needs []Need) error {
 	for i := range needs {
 		n := &needs[i]
 		set := sets
-		set.Resource = n.Policy
+		set.Resource, set.ResourceRequired = n.Policy, n.PolicyDecides
 		rq := policy.Request{
 			Principal: d.id.Principal, Action: n.Action, Resource: n.Resource, ResourceAccount: n.Owner,
-			ResourcePolicyDecides: n.PolicyDecides, Context: keys{d, n},
+			Context: &keys{d: d, n: n},
 		}
 		dec := policy.Evaluate(&rq, &set)
 		if dec.Allowed {
@@ -77,28 +77,30 @@ func (g *Gate) allow(ctx context.Context, d *Decoded, needs []Need) error {
 	return nil
 }
 
-// keys offers the condition keys of a request. Names come in lower case.
+// keys offers the condition keys of a request that do not follow from its
+// principal, which policy knows itself. Names come in lower case.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 type keys struct {
-	d *Decoded
-	n *Need
+	d   *Decoded
+	n   *Need
+	one [1]string
 }
 
-// Values implements policy.Context.
-func (k keys) Values(name string) ([]string, bool) {
+// Lookup implements policy.Context.
+func (k *keys) Lookup(name string) []string {
 	if v, ok := k.n.Keys[name]; ok {
-		return v, true
+		return v
 	}
 	if v := k.global(name); v != "" {
-		return []string{v}, true
+		k.one[0] = v
+		return k.one[:]
 	}
-	return nil, false
+	return nil
 }
 
-func (k keys) global(name string) string {
+func (k *keys) global(name string) string {
 	in, id := &k.d.in, &k.d.id
-	p := &id.Principal
-	service := p.Kind == policy.Service
+	service := id.Principal.Kind == policy.Service
 	switch name {
 	case "aws:currenttime":
 		return in.Time.UTC().Format(time.RFC3339)
@@ -114,28 +116,6 @@ func (k keys) global(name string) string {
 		}
 	case "aws:useragent":
 		return in.UserAgent
-	case "aws:principalarn":
-		if p.RoleARN != "" {
-			return p.RoleARN
-		}
-		return p.ARN
-	case "aws:principalaccount":
-		if !service {
-			return p.Account
-		}
-	case "aws:principaltype":
-		return map[policy.Kind]string{
-			policy.Anonymous: "Anonymous", policy.Root: "Account", policy.User: "User",
-			policy.Role: "AssumedRole", policy.Federated: "FederatedUser",
-		}[p.Kind]
-	case "aws:principalisawsservice":
-		return strconv.FormatBool(service)
-	case "aws:principalservicename":
-		return p.Service
-	case "aws:userid":
-		return p.UserID
-	case "aws:username":
-		return p.UserName
 	case "aws:sourcearn":
 		return id.SourceARN
 	case "aws:sourceaccount":
@@ -150,11 +130,6 @@ func (k keys) global(name string) string {
 		if !id.IssuedAt.IsZero() {
 			return id.IssuedAt.UTC().Format(time.RFC3339)
 		}
-	case "aws:resourceaccount":
-		if k.n.Owner != "" {
-			return k.n.Owner
-		}
-		return p.Account
 	}
 	if tag, ok := strings.CutPrefix(name, "aws:principaltag/"); ok {
 		for t, v := range id.Tags {
