@@ -39,14 +39,14 @@ func compileCondition(raw *rawCondition, variables bool) (condition, error) {
 	var known bool
 	c.operator, known = operatorOf(name)
 	if !known || c.kind == isNull && (c.ifExists || c.set != single) {
-		return c, fmt.Errorf("unknown condition operator %q.", raw.operator)
+		return c, fmt.Errorf("unknown condition operator %q", raw.operator)
 	}
 	if raw.key == "" {
-		return c, fmt.Errorf("Condition %s has an empty key.", raw.operator)
+		return c, fmt.Errorf("its Condition %s has an empty key", raw.operator)
 	}
 	err := c.values.compile(c.operator, raw.values, variables)
 	if err != nil {
-		err = fmt.Errorf("Condition %s on %s: %w.", raw.operator, raw.key, err)
+		err = fmt.Errorf("its Condition %s on %s: %w", raw.operator, raw.key, err)
 	}
 	return c, err
 }

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -38,7 +37,7 @@ func (vs *values) add(kind operatorKind, t string, variables bool) error {
 		wildcards := kind == isLike || kind == isARN
 		p, err := compilePattern(t, wildcards, variables)
 		if err != nil {
-			return errors.New(strings.TrimSuffix(err.Error(), "."))
+			return err
 		}
 		if kind == isBool && !p.variables && !isBoolean(t) {
 			return fmt.Errorf("%q is neither true nor false", t)

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
@@ -68,13 +66,13 @@ func ValidateIdentity(p *Policy) error {
 	for i := range p.statements {
 		s := &p.statements[i]
 		if s.Principal != nil || s.NotPrincipal != nil {
-			return errors.New("Policy document should not specify a principal.")
+			return malformed("Policy document should not specify a principal.")
 		}
 		if err := needActions(s); err != nil {
 			return err
 		}
 		if len(s.Resource) == 0 && len(s.NotResource) == 0 {
-			return errors.New("Policy statement must contain resources.")
+			return malformed("Policy statement must contain resources.")
 		}
 		if err := checkResources(s); err != nil {
 			return err
@@ -88,7 +86,7 @@ func ValidateIdentity(p *Policy) error {
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
 func ValidateManaged(p *Policy) error {
 	if p.version != V2012 {
-		return errors.New("Policy document must be version 2012-10-17 or greater.")
+		return malformed("Policy document must be version 2012-10-17 or greater.")
 	}
 	return ValidateIdentity(p)
 }
@@ -100,26 +98,26 @@ func ValidateTrust(p *Policy) error {
 	for i := range p.statements {
 		s := &p.statements[i]
 		if s.Resource != nil || s.NotResource != nil {
-			return errors.New("Has prohibited field Resource")
+			return malformed("Has prohibited field Resource")
 		}
 		if s.NotPrincipal != nil {
-			return errors.New("Has prohibited field NotPrincipal")
+			return malformed("Has prohibited field NotPrincipal")
 		}
 		if s.Principal == nil {
-			return errors.New("Missing required field Principal")
+			return malformed("Missing required field Principal")
 		}
 		if s.Action == nil && s.NotAction == nil {
-			return errors.New("Missing required field Action")
+			return malformed("Missing required field Action")
 		}
 		if s.NotAction != nil {
-			return errors.New("Has prohibited field NotAction")
+			return malformed("Has prohibited field NotAction")
 		}
 		if err := needActions(s); err != nil {
 			return err
 		}
 		for _, a := range s.Action {
 			if vendor, _, _ := strings.Cut(a, ":"); !strings.EqualFold(vendor, "sts") {
-				return errors.New("AssumeRole policy may only specify STS AssumeRole actions.")
+				return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
 			}
 		}
 	}
@@ -134,10 +132,10 @@ func ValidateResource(p *Policy) error {
 	for i := range p.statements {
 		s := &p.statements[i]
 		if s.Principal == nil && s.NotPrincipal == nil {
-			return errors.New("Missing required field Principal")
+			return malformed("Missing required field Principal")
 		}
 		if s.NotPrincipal != nil && s.Allow {
-			return errors.New("NotPrincipal must be used with Effect Deny; with Effect Allow it is not supported.")
+			return malformed("NotPrincipal must be used with Effect Deny; with Effect Allow it is not supported.")
 		}
 		if err := needActions(s); err != nil {
 			return err
@@ -151,7 +149,7 @@ func ValidateResource(p *Policy) error {
 
 func needActions(s *Statement) error {
 	if len(s.Action) == 0 && len(s.NotAction) == 0 {
-		return errors.New("Policy statement must contain actions.")
+		return malformed("Policy statement must contain actions.")
 	}
 	for _, list := range [2][]string{s.Action, s.NotAction} {
 		for _, a := range list {
@@ -170,16 +168,16 @@ func checkAction(a string) error {
 	}
 	vendor, name, ok := strings.Cut(a, ":")
 	if !ok || vendor == "" {
-		return errors.New("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
+		return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
 	}
 	if strings.Contains(name, ":") {
-		return errors.New("Actions/Condition can contain only one colon.")
+		return malformed("Actions/Condition can contain only one colon.")
 	}
 	if vendor != "*" && strings.Trim(vendor, alphanumeric+"-_.") != "" {
-		return fmt.Errorf("Vendor %s is not valid", vendor)
+		return malformed("Vendor %s is not valid", vendor)
 	}
 	if name == "" {
-		return fmt.Errorf("Action %s names no action after its vendor.", a)
+		return malformed("Action %s names no action after its vendor.", a)
 	}
 	return nil
 }
@@ -200,17 +198,17 @@ func checkResource(r string) error {
 		return nil
 	}
 	if !arn.Is(r) {
-		return fmt.Errorf("Resource %s must be in ARN format or \"*\".", r)
+		return malformed("Resource %s must be in ARN format or \"*\".", r)
 	}
 	parts := strings.SplitN(r, ":", 6)
 	if len(parts) < 3 || parts[2] == "" || strings.ContainsAny(parts[2], "*?") && parts[2] != "*" {
-		return errors.New("Resource vendor must be fully qualified and cannot contain regexes.")
+		return malformed("Resource vendor must be fully qualified and cannot contain regexes.")
 	}
 	if len(parts) < 6 && !strings.HasSuffix(r, "*") {
-		return errors.New("The policy failed legacy parsing")
+		return malformed("The policy failed legacy parsing")
 	}
 	if !strings.HasPrefix(parts[1], "aws") && !strings.ContainsAny(parts[1], "*?") {
-		return fmt.Errorf("Partition %q is not valid for resource %q.", parts[1], r)
+		return malformed("Partition %q is not valid for resource %q.", parts[1], r)
 	}
 	return nil
 }
@@ -227,10 +225,10 @@ func checkSids(p *Policy, plain bool) error {
 			continue
 		}
 		if plain && strings.Trim(sid, alphanumeric) != "" {
-			return errors.New("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
+			return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
 		}
 		if seen[sid] {
-			return errors.New("Statement IDs (SID) in a single policy must be unique.")
+			return malformed("Statement IDs (SID) in a single policy must be unique.")
 		}
 		seen[sid] = true
 	}

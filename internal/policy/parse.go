@@ -21,7 +21,7 @@ func Parse(doc []byte) (*Policy, error) {
 	d, err := r.document()
 	if err != nil {
 		if _, ok := errors.AsType[*spoken](err); !ok {
-			err = syntax("%v", err)
+			err = syntax("%v.", err)
 		}
 		return nil, err
 	}
@@ -45,16 +45,20 @@ type spoken struct{ text string }
 
 func (e *spoken) Error() string { return e.text }
 
+func malformed(format string, args ...any) error {
+	return &spoken{fmt.Sprintf(format, args...)}
+}
+
 // syntax words what the grammar refuses: AWS's sentence, then what is wrong.
 func syntax(format string, args ...any) error {
-	return &spoken{"Syntax errors in policy. " + fmt.Sprintf(format, args...)}
+	return malformed("Syntax errors in policy. "+format, args...)
 }
 
 func inStatement(i int, err error) error {
 	if _, ok := errors.AsType[*spoken](err); ok {
 		return err
 	}
-	return syntax("Statement %d: %v", i+1, err)
+	return syntax("Statement %d: %v.", i+1, err)
 }
 
 // document and rawStatement are what was written, before it is compiled: the
@@ -144,7 +148,7 @@ func (r *reader) statement(tok json.Token, s *rawStatement) error {
 			s.HasConditions = true
 			s.conditions, err = r.condition(tok)
 		default:
-			err = fmt.Errorf("unknown element %q.", key)
+			err = fmt.Errorf("unknown element %q", key)
 		}
 		return err
 	})
@@ -156,17 +160,17 @@ func (r *reader) statement(tok json.Token, s *rawStatement) error {
 		s.Allow = true
 	case "Deny":
 	case "":
-		return errors.New("Effect is missing.")
+		return errors.New("its Effect is missing")
 	default:
-		return fmt.Errorf("Effect must be \"Allow\" or \"Deny\", not %q.", s.effect)
+		return fmt.Errorf("its Effect must be \"Allow\" or \"Deny\", not %q", s.effect)
 	}
 	switch {
 	case s.Action != nil && s.NotAction != nil:
-		return errors.New("Action and NotAction exclude each other.")
+		return errors.New("its Action and NotAction exclude each other")
 	case s.Resource != nil && s.NotResource != nil:
-		return errors.New("Resource and NotResource exclude each other.")
+		return errors.New("its Resource and NotResource exclude each other")
 	case s.Principal != nil && s.NotPrincipal != nil:
-		return errors.New("Principal and NotPrincipal exclude each other.")
+		return errors.New("its Principal and NotPrincipal exclude each other")
 	}
 	return nil
 }
@@ -184,7 +188,7 @@ func (r *reader) principal(tok json.Token, element string) ([]PrincipalEntry, er
 		switch kind {
 		case "AWS", "Service", "Federated", "CanonicalUser":
 		default:
-			return fmt.Errorf("%s has an unknown type %q; it must be AWS, Service, Federated or CanonicalUser.", element, kind)
+			return fmt.Errorf("%s has an unknown type %q; it must be AWS, Service, Federated or CanonicalUser", element, kind)
 		}
 		values, err := r.texts(tok, element+"."+kind)
 		for _, v := range values {
@@ -193,7 +197,7 @@ func (r *reader) principal(tok json.Token, element string) ([]PrincipalEntry, er
 		return err
 	})
 	if err == nil && len(entries) == 0 {
-		err = fmt.Errorf("%s names nobody.", element)
+		err = fmt.Errorf("%s names nobody", element)
 	}
 	return entries, err
 }
@@ -212,7 +216,7 @@ func (r *reader) condition(tok json.Token) ([]rawCondition, error) {
 				case bool:
 					c.values = append(c.values, fmt.Sprint(v))
 				default:
-					return fmt.Errorf("the values of %s in Condition %s must be strings, numbers or booleans.", key, op)
+					return fmt.Errorf("the values of %s in Condition %s must be strings, numbers or booleans", key, op)
 				}
 				return nil
 			})
@@ -238,7 +242,7 @@ func (r *reader) next() (json.Token, error) {
 // object calls f for each key of the object that begins with tok.
 func (r *reader) object(tok json.Token, what string, f func(key string, value json.Token) error) error {
 	if tok != json.Delim('{') {
-		return fmt.Errorf("%s must be a JSON object.", what)
+		return fmt.Errorf("%s must be a JSON object", what)
 	}
 	var seen []string
 	for {
@@ -251,7 +255,7 @@ func (r *reader) object(tok json.Token, what string, f func(key string, value js
 		}
 		key := tok.(string) // the decoder lets nothing else stand here
 		if slices.Contains(seen, key) {
-			return fmt.Errorf("%s has %q more than once.", what, key)
+			return fmt.Errorf("%s has %q more than once", what, key)
 		}
 		seen = append(seen, key)
 		if tok, err = r.next(); err != nil {
@@ -296,7 +300,7 @@ func (r *reader) texts(tok json.Token, element string) ([]string, error) {
 func text(tok json.Token, element string) (string, error) {
 	s, ok := tok.(string)
 	if !ok {
-		return "", fmt.Errorf("%s must be a string.", element)
+		return "", fmt.Errorf("%s must be a string", element)
 	}
 	return s, nil
 }

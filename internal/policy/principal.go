@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
@@ -130,7 +129,7 @@ const (
 )
 
 func invalidPrincipal(kind, value string) error {
-	return &spoken{fmt.Sprintf("Invalid principal in policy: %q:%q", kind, value)}
+	return malformed("Invalid principal in policy: %q:%q", kind, value)
 }
 
 // compilePrincipal checks and takes apart one entry. Wildcards are refused but

@@ -15,7 +15,7 @@ func parseVariable(text string) (v piece, size int, err error) {
 	if quote >= 0 && quote < end { // the default may hold braces
 		closing := strings.IndexByte(text[quote+1:], '\'')
 		if closing < 0 {
-			return piece{}, 0, fmt.Errorf("the policy variable %s has a default without a closing quote.", text[:end+1])
+			return piece{}, 0, fmt.Errorf("the policy variable %s has a default without a closing quote", text[:end+1])
 		}
 		closing += quote + 1
 		if end = strings.IndexByte(text[closing:], '}'); end >= 0 {
@@ -33,12 +33,12 @@ func parseVariable(text string) (v piece, size int, err error) {
 	name, fallback, has := strings.Cut(body, ",")
 	v = piece{kind: variable, key: newKey(strings.TrimSpace(name)), fallback: has}
 	if v.key.name == "" {
-		return piece{}, 0, fmt.Errorf("the policy variable %s names no key.", text[:size])
+		return piece{}, 0, fmt.Errorf("the policy variable %s names no key", text[:size])
 	}
 	if has {
 		fallback = strings.TrimSpace(fallback)
 		if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
-			return piece{}, 0, fmt.Errorf("the policy variable %s must have its default in single quotes.", text[:size])
+			return piece{}, 0, fmt.Errorf("the policy variable %s must have its default in single quotes", text[:size])
 		}
 		v.text = fallback[1 : len(fallback)-1]
 	}
