@@ -54,12 +54,14 @@ func compileCondition(raw *rawCondition, variables bool) (condition, error) {
 // holds reports whether the condition is met. A key that the request does not
 // have meets negated operators, ...IfExists and ForAllValues, nothing else.
 func (c *condition) holds(e *evaluation) bool {
+	// Before the key's own values are asked for: a context may answer the next
+	// lookup in the same place. For that reason, too, values are ranged over below.
+	if c.negated && !c.values.resolve(e) {
+		return false
+	}
 	have := e.lookup(&c.key)
 	if c.kind == isNull {
 		return c.values.matchNull(len(have) == 0)
-	}
-	if c.negated && !c.values.resolve(e) {
-		return false
 	}
 	empty := len(have) == 0 || c.set != single && len(have) == 1 && have[0] == ""
 	switch {

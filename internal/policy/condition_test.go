@@ -291,3 +291,27 @@ func TestParseInstant(t *testing.T) {
 		}
 	}
 }
+
+// sharing answers every single value in the same place, as a context may.
+type sharing struct {
+	keys map[string]string
+	one  [1]string
+}
+
+func (s *sharing) Lookup(key string) []string {
+	s.one[0] = s.keys[key]
+	return s.one[:]
+}
+
+func TestContextMaySharePlaces(t *testing.T) {
+	for operator, want := range map[string]bool{
+		"StringEquals": false, "StringNotEquals": true, "StringEqualsIgnoreCase": false, "StringNotEqualsIgnoreCase": true, "StringLike": false,
+		"StringNotLike": true, "ForAllValues:StringNotEquals": true, "ForAnyValue:StringNotLike": true, "ForAnyValue:StringEquals": false,
+	} {
+		p := must(t, fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{%q:{"my:A":["${my:B}","x${my:C}"]}}}}`, operator))
+		r := Request{Principal: ann, Action: "a:B", Resource: "*", Context: &sharing{keys: map[string]string{"my:a": "1", "my:b": "2", "my:c": "3"}}}
+		if got := Evaluate(&r, &Sets{Identity: []*Policy{p}}).Allowed; got != want {
+			t.Errorf("%s: got %v", operator, got)
+		}
+	}
+}

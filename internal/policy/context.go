@@ -5,8 +5,9 @@ import "strings"
 // Context offers the condition keys of one request. Lookup gets a key's name in
 // lower case ("aws:sourceip", "aws:principaltag/team") and returns its values,
 // none if the request does not have the key. It is asked only for keys that a
-// matching statement names, so values may be computed then; it must not change
-// or retain what it gets. Dates are ISO 8601 or seconds since 1970, addresses
+// matching statement names, so values may be computed then. A single value may be
+// returned in a place that the next Lookup uses again; several values must stay
+// as they are. Dates are ISO 8601 or seconds since 1970, addresses
 // without a port, booleans "true" or "false".
 //
 // The keys that follow from Request itself are answered from there and need not

@@ -151,7 +151,7 @@ func TestEvaluate(t *testing.T) {
 			r := Request{Principal: tt.who, Action: "s3:GetObject", Resource: bucket, ResourceAccount: tt.owner}
 			d := Evaluate(&r, &s)
 			if d.Reason != tt.want {
-				t.Fatalf("got %v, want %v", d.Reason, tt.want)
+				t.Fatalf("got %s, want %s", d.Reason, tt.want)
 			}
 			if d.Allowed != (d.Reason >= AllowedByIdentity) {
 				t.Errorf("%v says Allowed is %v", d.Reason, d.Allowed)
