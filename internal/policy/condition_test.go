@@ -305,11 +305,11 @@ func (s *sharing) Lookup(key string) []string {
 
 func TestContextMaySharePlaces(t *testing.T) {
 	for operator, want := range map[string]bool{
-		"StringEquals": false, "StringNotEquals": true, "StringEqualsIgnoreCase": false, "StringNotEqualsIgnoreCase": true, "StringLike": false,
-		"StringNotLike": true, "ForAllValues:StringNotEquals": true, "ForAnyValue:StringNotLike": true, "ForAnyValue:StringEquals": false,
+		"StringEquals": true, "StringNotEquals": false, "StringEqualsIgnoreCase": true, "StringNotEqualsIgnoreCase": false, "StringLike": true,
+		"StringNotLike": false, "ForAllValues:StringNotEquals": false, "ForAnyValue:StringNotLike": false, "ForAnyValue:StringEquals": true,
 	} {
 		p := must(t, fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{%q:{"my:A":["${my:B}","x${my:C}"]}}}}`, operator))
-		r := Request{Principal: ann, Action: "a:B", Resource: "*", Context: &sharing{keys: map[string]string{"my:a": "1", "my:b": "2", "my:c": "3"}}}
+		r := Request{Principal: ann, Action: "a:B", Resource: "*", Context: &sharing{keys: map[string]string{"my:a": "2", "my:b": "2", "my:c": "3"}}}
 		if got := Evaluate(&r, &Sets{Identity: []*Policy{p}}).Allowed; got != want {
 			t.Errorf("%s: got %v", operator, got)
 		}
