@@ -120,6 +120,8 @@ func (k *keys) global(name string) string {
 		return id.SourceARN
 	case "aws:sourceaccount":
 		return id.SourceAccount
+	case "aws:sourceidentity":
+		return id.SourceIdentity
 	case "aws:viaawsservice":
 		return "false"
 	case "aws:multifactorauthpresent":

@@ -40,8 +40,14 @@ type Identity struct {
 	IssuedAt time.Time
 	// MFA says that the session was made with a second factor.
 	MFA bool
-	// Tags are the session's principal tags.
+	// Tags are the principal's tags: a user's, or a role's and its session's. They
+	// belong to who made the identity: do not change them.
 	Tags map[string]string
+	// Transitive are the keys of the tags that further sessions, made from this
+	// one, inherit.
+	Transitive []string
+	// SourceIdentity is who is behind the session, as set when it was made.
+	SourceIdentity string
 }
 
 // Authenticated is a request whose caller is known.
