@@ -1,0 +1,177 @@
+package logs
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/tierra-cloud/tierra/internal/data"
+)
+
+// Keys, all below "logs", account and region:
+//
+//	group  <name>                      group
+//	stream <group id> <name>           stream
+//	id     <group id> <stream id>      the stream's name
+//	event  <group id> + time, stream id, sequence (8 bytes each, big endian)
+//	trash  <group id> [stream id]      what is left to delete
+//
+// Events stand in the order of time, over all streams of their group. Groups and
+// streams have ids that are never used again, so that a name can be used anew
+// while what was deleted still waits for the sweep.
+
+// group is the record of a log group. Times are milliseconds since 1970.
+type group struct {
+	V         int               `json:"v"`
+	Name      string            `json:"name"`
+	ID        string            `json:"id"`
+	Created   int64             `json:"created"`
+	Days      int32             `json:"days,omitempty"` // retention; 0 keeps for ever
+	Protected bool              `json:"protected,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+}
+
+// oldest is the time before which the group keeps nothing.
+func (g *group) oldest(now int64) int64 {
+	if g.Days == 0 {
+		return 0
+	}
+	return max(0, now-int64(g.Days)*24*60*60*1000)
+}
+
+// stream is the record of a log stream.
+type stream struct {
+	V        int    `json:"v"`
+	Name     string `json:"name"`
+	ID       string `json:"id"` // 8 bytes as hexadecimal digits
+	Created  int64  `json:"created"`
+	First    int64  `json:"first,omitempty"` // timestamps of the events
+	Last     int64  `json:"last,omitempty"`
+	Ingested int64  `json:"ingested,omitempty"` // when the last batch came
+	Bytes    int64  `json:"bytes,omitempty"`
+	Next     uint64 `json:"next,omitempty"` // sequence number of the next event
+}
+
+// event is one event as stored: its place is its key.
+type event struct {
+	at       place
+	ingested int64
+	message  string
+}
+
+// place is where an event stands among its group's.
+type place struct {
+	time     int64
+	stream   uint64
+	sequence uint64
+}
+
+const placeBytes = 24
+
+func (p place) bytes() []byte {
+	var b [placeBytes]byte
+	binary.BigEndian.PutUint64(b[0:], uint64(p.time))
+	binary.BigEndian.PutUint64(b[8:], p.stream)
+	binary.BigEndian.PutUint64(b[16:], p.sequence)
+	return b[:]
+}
+
+func placeOf(b []byte) place {
+	return place{int64(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:])}
+}
+
+// after returns the smallest place that is greater.
+func (p place) after() place {
+	if p.sequence++; p.sequence == 0 {
+		if p.stream++; p.stream == 0 {
+			p.time++
+		}
+	}
+	return p
+}
+
+// area forms the keys of one account and region.
+type area struct{ account, region string }
+
+func (a area) key(parts ...string) []byte {
+	return data.Key(append([]string{"logs", a.account, a.region}, parts...)...)
+}
+
+func (a area) group(name string) []byte       { return a.key("group", name) }
+func (a area) stream(g, name string) []byte   { return a.key("stream", g, name) }
+func (a area) streamID(g, id string) []byte   { return a.key("id", g, id) }
+func (a area) trash(parts ...string) []byte   { return a.key(append([]string{"trash"}, parts...)...) }
+func (a area) events(g string) []byte         { return a.key("event", g) }
+func (a area) event(g string, p place) []byte { return append(a.events(g), p.bytes()...) }
+
+// groupsFrom is the key prefix of groups whose names begin with prefix.
+func (a area) groupsFrom(prefix string) []byte {
+	return data.AppendPartial(a.key("group"), prefix)
+}
+
+func (a area) streamsFrom(g, prefix string) []byte {
+	return data.AppendPartial(a.key("stream", g), prefix)
+}
+
+// eventBounds are the keys of a group's events in a half-open range of time.
+func (a area) eventBounds(g string, from, to int64) (lo, hi []byte) {
+	lo = a.event(g, place{time: from})
+	if to == math.MaxInt64 {
+		return lo, data.PrefixEnd(a.events(g))
+	}
+	return lo, a.event(g, place{time: to})
+}
+
+// areaOf takes account and region out of any key of the room, and what follows.
+func areaOf(key []byte) (a area, rest []string, ok bool) {
+	p, ok := data.Parts(key)
+	if !ok || len(p) < 4 {
+		return area{}, nil, false
+	}
+	return area{p[1], p[2]}, p[3:], true
+}
+
+// everything is the prefix of all keys of the room.
+func everything() []byte { return data.Key("logs") }
+
+func get[T any](r data.Reader, key []byte) (*T, error) {
+	b, ok, err := r.Get(key)
+	if err != nil || !ok {
+		return nil, err
+	}
+	v := new(T)
+	if err := json.Unmarshal(b, v); err != nil {
+		return nil, fmt.Errorf("record %q: %w", key, err)
+	}
+	return v, nil
+}
+
+func put(t data.Txn, key []byte, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("record %q: %w", key, err)
+	}
+	return t.Put(key, b)
+}
+
+// The value of an event: a version byte, when it came (8 bytes), the message.
+const (
+	eventVersion = 1
+	eventHeader  = 9
+)
+
+func encodeEvent(ingested int64, message string) []byte {
+	b := make([]byte, eventHeader, eventHeader+len(message))
+	b[0] = eventVersion
+	binary.BigEndian.PutUint64(b[1:], uint64(ingested))
+	return append(b, message...)
+}
+
+func decodeEvent(p data.Pair) (event, error) {
+	n := len(p.Key) - placeBytes
+	if n < 0 || len(p.Value) < eventHeader || p.Value[0] != eventVersion {
+		return event{}, fmt.Errorf("event %q is not of a form that is known", p.Key)
+	}
+	return event{placeOf(p.Key[n:]), int64(binary.BigEndian.Uint64(p.Value[1:])), string(p.Value[eventHeader:])}, nil
+}
