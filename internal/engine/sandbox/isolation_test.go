@@ -1,0 +1,419 @@
+//go:build linux && (amd64 || arm64)
+
+package sandbox_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"golang.org/x/sys/unix"
+)
+
+func try(nr uintptr, args ...uintptr) error {
+	var a [6]uintptr
+	copy(a[:], args)
+	if _, _, errno := syscall.Syscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5]); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// errAny stands for whatever error, where kernels differ.
+var errAny = errors.New("any error")
+
+// forbidden are system calls that every sandbox refuses.
+var forbidden = []struct {
+	name string
+	do   func() error
+	want error
+}{
+	{"mount", func() error { return unix.Mount("none", "/tmp", "tmpfs", 0, "") }, unix.EPERM},
+	{"umount", func() error { return unix.Unmount("/tmp", unix.MNT_DETACH) }, unix.EPERM},
+	{"remount", func() error { return unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND, "") }, unix.EPERM},
+	{"pivot_root", func() error { return unix.PivotRoot(".", ".") }, unix.EPERM},
+	{"chroot", func() error { return unix.Chroot("/tmp") }, unix.EPERM},
+	{"open_tree", func() error { _, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLONE); return err }, unix.EPERM},
+	{"fsopen", func() error { _, err := unix.Fsopen("tmpfs", 0); return err }, unix.EPERM},
+	{"unshare user", func() error { return unix.Unshare(unix.CLONE_NEWUSER) }, unix.EPERM},
+	{"unshare mount", func() error { return unix.Unshare(unix.CLONE_NEWNS) }, unix.EPERM},
+	{"clone user", func() error { return try(unix.SYS_CLONE, unix.CLONE_NEWUSER|uintptr(unix.SIGCHLD)) }, unix.EPERM},
+	{"clone net", func() error { return try(unix.SYS_CLONE, unix.CLONE_NEWNET|uintptr(unix.SIGCHLD)) }, unix.EPERM},
+	{"clone3", func() error { return try(unix.SYS_CLONE3, 0, 0) }, unix.ENOSYS},
+	{"setns", func() error { return unix.Setns(0, 0) }, unix.EPERM},
+	{"ptrace", func() error { return unix.PtraceAttach(1) }, unix.EPERM},
+	{"ptrace me", func() error { return try(unix.SYS_PTRACE, unix.PTRACE_TRACEME) }, unix.EPERM},
+	{"process_vm_readv", func() error { return try(unix.SYS_PROCESS_VM_READV, 1) }, unix.EPERM},
+	{"process_vm_writev", func() error { return try(unix.SYS_PROCESS_VM_WRITEV, 1) }, unix.EPERM},
+	{"pidfd_getfd", func() error { return try(unix.SYS_PIDFD_GETFD, 0) }, unix.EPERM},
+	{"raw socket", func() error { return socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP) }, unix.EPERM},
+	{"raw socket, flags", func() error { return socket(unix.AF_INET6, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 255) }, unix.EPERM},
+	{"packet socket", func() error { return socket(unix.AF_PACKET, unix.SOCK_RAW, 0) }, unix.EPERM},
+	{"netlink audit", func() error { return socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_AUDIT) }, unix.EPERM},
+	{"vsock", func() error { return socket(unix.AF_VSOCK, unix.SOCK_STREAM, 0) }, unix.EPERM},
+	{"crypto socket", func() error { return socket(unix.AF_ALG, unix.SOCK_SEQPACKET, 0) }, unix.EPERM},
+	{"bpf", func() error { return try(unix.SYS_BPF, 0) }, unix.EPERM},
+	{"perf_event_open", func() error { return try(unix.SYS_PERF_EVENT_OPEN, 0) }, unix.EPERM},
+	{"userfaultfd", func() error { return try(unix.SYS_USERFAULTFD, 1) }, unix.EPERM},
+	{"io_uring", func() error { return try(unix.SYS_IO_URING_SETUP, 1, 0) }, unix.EPERM},
+	{"keyctl", func() error { return try(unix.SYS_KEYCTL, 0) }, unix.EPERM},
+	{"add_key", func() error { return try(unix.SYS_ADD_KEY, 0) }, unix.EPERM},
+	{"kexec", func() error { return try(unix.SYS_KEXEC_LOAD, 0) }, unix.EPERM},
+	{"init_module", func() error { return try(unix.SYS_INIT_MODULE, 0) }, unix.EPERM},
+	{"finit_module", func() error { return try(unix.SYS_FINIT_MODULE, 0) }, unix.EPERM},
+	{"reboot", func() error { return try(unix.SYS_REBOOT, 0) }, unix.EPERM},
+	{"swapon", func() error { return try(unix.SYS_SWAPON, 0) }, unix.EPERM},
+	{"open_by_handle_at", func() error { return try(unix.SYS_OPEN_BY_HANDLE_AT, 0) }, unix.EPERM},
+	{"settimeofday", func() error { return unix.Settimeofday(&unix.Timeval{}) }, unix.EPERM},
+	{"sethostname", func() error { return unix.Sethostname([]byte("x")) }, unix.EPERM},
+	{"syslog", func() error { return try(unix.SYS_SYSLOG, 3) }, unix.EPERM},
+	{"personality", func() error { return try(unix.SYS_PERSONALITY, 0x0040000) }, unix.EPERM},
+	{"terminal input", func() error { b := byte('x'); return try(unix.SYS_IOCTL, 0, unix.TIOCSTI, uintptr(unsafe.Pointer(&b))) }, unix.EPERM},
+	{"device node", func() error { return unix.Mknod("/tmp/disk", unix.S_IFBLK|0o600, 0x0800) }, unix.EPERM},
+	{"setuid 0", func() error { return try(unix.SYS_SETUID, 0) }, unix.EINVAL},
+	{"newer than the filter", func() error { return try(1000) }, unix.ENOSYS},
+	{"kill all of the host", func() error { return unix.Kill(os.Getppid()+100000, 9) }, unix.ESRCH},
+	{"write /etc", func() error { return os.WriteFile("/etc/x", nil, 0o644) }, unix.EROFS},
+	{"write /usr", func() error { return os.WriteFile("/usr/x", nil, 0o644) }, unix.EROFS},
+	{"write /", func() error { return os.WriteFile("/x", nil, 0o644) }, unix.EROFS},
+	{"write /var/task", func() error { return os.WriteFile("/var/task/x", nil, 0o644) }, unix.EROFS},
+	{"write /dev", func() error { return os.WriteFile("/dev/x", nil, 0o644) }, unix.EROFS},
+	{"write /proc/sys", func() error { return os.WriteFile("/proc/sys/kernel/hostname", []byte("x"), 0) }, unix.EACCES},
+	{"write /proc/sysrq-trigger", func() error { return os.WriteFile("/proc/sysrq-trigger", []byte("h"), 0) }, errAny},
+	{"read /proc/1/environ", func() error { _, err := os.ReadFile("/proc/1/environ"); return err }, unix.ENOENT},
+	{"read /proc/1/root", func() error { _, err := os.ReadDir("/proc/1/root/"); return err }, unix.ENOENT},
+	{"read /proc/kcore", func() error { _, err := os.Open("/proc/kcore"); return err }, errAny},
+	{"read /sys", func() error { _, err := os.ReadDir("/sys"); return err }, unix.ENOENT},
+	{"open /dev/mem", func() error { _, err := os.Open("/dev/mem"); return err }, unix.ENOENT},
+}
+
+func socket(domain, typ, proto int) error {
+	_, err := unix.Socket(domain, typ, proto)
+	return err
+}
+
+// attempt is what this program does inside a sandbox.
+func attempt(what string, args []string) {
+	switch what {
+	case "forbidden":
+		for _, f := range forbidden {
+			if err := f.do(); err == nil || f.want != errAny && !errors.Is(err, f.want) {
+				fmt.Printf("%s: got %v, want %v\n", f.name, err, f.want)
+			}
+		}
+	case "read":
+		for _, path := range args {
+			if b, err := os.ReadFile(path); !errors.Is(err, os.ErrNotExist) {
+				fmt.Printf("read %s: %q, %v\n", path, b, err)
+			}
+		}
+	case "bomb":
+		for keep := [][]byte{}; ; {
+			b := make([]byte, 1<<20)
+			for i := range b {
+				b[i] = byte(i)
+			}
+			keep = append(keep, b)
+			fmt.Fprintln(io.Discard, len(keep))
+		}
+	case "dial":
+		for _, addr := range args {
+			c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+			if err != nil {
+				fmt.Println(err)
+				continue
+			}
+			b, _ := io.ReadAll(c)
+			fmt.Println(string(b))
+		}
+	}
+}
+
+// supervise is a server with one sandbox, as a process of its own.
+func supervise(state, what string) {
+	ctx := context.Background()
+	l, report, err := sandbox.Open(ctx, sandbox.Config{StateDir: state})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(l.Tier().Name)
+	if !l.Tier().OwnRoot {
+		fmt.Printf("%+v\n", report.Checks)
+		return
+	}
+	script := "sleep " + what + " & sleep " + what
+	spec := sandbox.Spec{Env: []string{"PATH=/usr/bin:/bin"}}
+	if what == "tour" {
+		script = "id -u; id -g; echo > /tmp/x && echo /tmp is writable; echo 2>/dev/null > /etc/x || echo /etc is not; echo from outside"
+		spec.Network, spec.Loopback = sandbox.NetworkPrivate, 9001
+	}
+	spec.Argv = []string{"/bin/sh", "-c", script}
+	p, err := l.Launch(ctx, spec)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	if what == "tour" {
+		_, _ = io.Copy(os.Stdout, p.Output())
+		if p.Listener() == nil {
+			fmt.Println("no listener")
+		}
+	}
+	_, _ = p.Wait(ctx)
+	l.Close()
+}
+
+func TestForbidden(t *testing.T) {
+	l := openBest(t)
+	out, st := finish(t, l, self(t, "attempt", "forbidden"))
+	if out != "" || st.Code != 0 {
+		t.Errorf("%+v\n%s", st, out)
+	}
+}
+
+func TestHostFilesAreInvisible(t *testing.T) {
+	l := openBest(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	link := t.TempDir()
+	os.Chmod(link, 0o755)
+	if err := os.Symlink(secret, filepath.Join(link, "link")); err != nil {
+		t.Fatal(err)
+	}
+	spec := self(t, "attempt", "read", secret, "/opt/link", "/proc/self/root"+secret, "/proc/self/cwd/../.."+secret,
+		"/etc/shadow", "/etc/ssh/sshd_config", "/root/.bashrc", "/home", "/var/log", "/sys/fs/cgroup/memory/tasks", "/run")
+	spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: link, Target: "/opt"})
+	out, st := finish(t, l, spec)
+	if out != "" || st.Code != 0 {
+		t.Errorf("%+v\n%s", st, out)
+	}
+}
+
+func TestOtherProcessesAreInvisible(t *testing.T) {
+	l := openBest(t)
+	out, _ := shell(t, l, sandbox.Spec{}, `cd /proc; for p in [0-9]*; do tr '\0' ' ' <$p/cmdline | cut -c1-10; done; kill -9 1; echo $?; grep -E '^(Cap(Eff|Prm|Bnd|Amb)|NoNewPrivs|Seccomp):' self/status | tr -d '\t' | xargs`)
+	zero := strings.Repeat("0", 16)
+	want := "/bin/sh -c\n0\nCapPrm:" + zero + " CapEff:" + zero + " CapBnd:" + zero + " CapAmb:" + zero + " NoNewPrivs:1 Seccomp:2"
+	lines := strings.Split(out, "\n")
+	// The loop's own tr and cut may be seen as well; the host's processes may not.
+	var got []string
+	for _, line := range lines {
+		if line != "" && !strings.HasPrefix(line, "tr ") && !strings.HasPrefix(line, "cut ") {
+			got = append(got, line)
+		}
+	}
+	if g := strings.Join(got, "\n"); g != want && strings.Replace(g, "/bin/sh -c\n/bin/sh -c\n", "/bin/sh -c\n", 1) != want {
+		t.Errorf("got\n%s\nwant\n%s", g, want)
+	}
+}
+
+func TestTmpIsPrivateAndLimited(t *testing.T) {
+	l := openBest(t)
+	spec := sandbox.Spec{TmpBytes: 4 << 20}
+	out, _ := shell(t, l, spec, "ls -A /tmp; echo mine > /tmp/x; head -c 3000000 /dev/zero > /tmp/fits && echo fits; head -c 3000000 /dev/zero 2>&1 > /tmp/not || echo full; df --output=size -k /tmp | tail -1 | xargs")
+	if !strings.HasPrefix(out, "fits\n") || !strings.Contains(out, "full") || !strings.HasSuffix(out, "4096") {
+		t.Errorf("got %q", out)
+	}
+	if out, _ := shell(t, l, spec, "ls -A /tmp"); out != "" {
+		t.Errorf("the next sandbox sees %q", out)
+	}
+	if _, err := os.Stat("/tmp/fits"); err == nil {
+		t.Error("/tmp is the host's")
+	}
+}
+
+func TestMemoryBomb(t *testing.T) {
+	l := openLimits(t)
+	spec := self(t, "attempt", "bomb")
+	spec.Memory, spec.Pids = 192<<20, 100
+	_, st := finish(t, l, spec)
+	if !st.OOMKilled || st.Signal != 9 || st.Usage.PeakMemory < 150<<20 || st.Usage.PeakMemory > 192<<20 {
+		t.Errorf("got %+v", st)
+	}
+	if out, st := shell(t, l, sandbox.Spec{Memory: 64 << 20}, "echo fine"); out != "fine" || st.OOMKilled {
+		t.Errorf("the next sandbox: %q, %+v", out, st)
+	}
+}
+
+func TestForkBomb(t *testing.T) {
+	l := openLimits(t)
+	const mark = "86399.125"
+	out, st := shell(t, l, sandbox.Spec{Pids: 20}, "i=0; while [ $i -lt 100 ]; do sleep "+mark+" & i=$((i+1)); done; echo not reached")
+	if strings.Contains(out, "not reached") || st.Code == 0 {
+		t.Errorf("100 processes were started: %q, %+v", out, st)
+	}
+	if n := running(t, mark); n != 0 {
+		t.Errorf("%d processes outlive the sandbox", n)
+	}
+}
+
+// TestChildrenDie: whatever a program leaves behind ends with it.
+func TestChildrenDie(t *testing.T) {
+	l := openBest(t)
+	const mark = "86399.25"
+	_, st := shell(t, l, sandbox.Spec{}, "setsid sleep "+mark+" >/dev/null 2>&1 & (setsid sleep "+mark+" &) ; exit 3")
+	if st.Code != 3 {
+		t.Errorf("got %+v", st)
+	}
+	if n := running(t, mark); n != 0 {
+		t.Errorf("%d processes outlive the sandbox", n)
+	}
+}
+
+// running counts the processes of the host that have an argument.
+func running(t *testing.T, arg string) (n int) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		b, _ := os.ReadFile(path)
+		if strings.Contains(string(b), "\x00"+arg+"\x00") {
+			n++
+		}
+	}
+	return n
+}
+
+// TestServerKilled: with the server dies everything; its next start clears the rest away.
+func TestServerKilled(t *testing.T) {
+	openBest(t)
+	const mark = "86399.5"
+	state := t.TempDir()
+	cmd := exec.Command(os.Args[0], "supervise", state, mark)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the sandbox runs", func() bool { return running(t, mark) >= 2 })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	until(t, "nothing runs any more", func() bool { return running(t, mark) == 0 })
+	l, _, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := shell(t, l, sandbox.Spec{}, "echo fine"); out != "fine" {
+		t.Errorf("after the restart: %q", out)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := leftGroups(t, state); got != nil {
+		t.Errorf("left behind: %v", got)
+	}
+}
+
+// until waits for something that comes about by itself.
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for range 2000 {
+		if f() {
+			return
+		}
+		syscall.Select(0, nil, nil, nil, &syscall.Timeval{Usec: 5000})
+	}
+	t.Fatalf("waited in vain until %s", what)
+}
+
+// leftGroups are the control groups of the launcher with a state folder.
+func leftGroups(t *testing.T, state string) []string {
+	t.Helper()
+	name, err := sandbox.GroupName(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/", "/sys/fs/cgroup/*/*/", "/sys/fs/cgroup/*/*/*/"} {
+		got, err := filepath.Glob(pattern + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, got...)
+	}
+	return out
+}
+
+// TestNothingIsLeft counts mounts, control groups, descriptors and files.
+func TestNothingIsLeft(t *testing.T) {
+	openBest(t) // or skip
+	state := t.TempDir()
+	count := func(path string) int {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(b), "\n")
+	}
+	fds := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	mounts, before := count("/proc/self/mountinfo"), fds()
+	l, _, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		spec := sandbox.Spec{Memory: 64 << 20, Name: "n" + strconv.Itoa(i)}
+		if l.Tier().PrivateNetwork {
+			spec.Network, spec.Loopback = sandbox.NetworkPrivate, 9001
+		}
+		shell(t, l, spec, "true")
+		if _, err := l.Launch(t.Context(), sandbox.Spec{Argv: []string{"/none"}, Memory: 64 << 20}); err == nil {
+			t.Error("a missing program was launched")
+		}
+		p, err := l.Launch(t.Context(), sandbox.Spec{Argv: []string{"/bin/sleep", "86399.75"}, Memory: 64 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Output().Close()
+		p.Output().Close()
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := leftGroups(t, state); got != nil {
+		t.Errorf("control groups left: %v", got)
+	}
+	if n := running(t, "86399.75"); n != 0 {
+		t.Errorf("%d processes left", n)
+	}
+	if n := count("/proc/self/mountinfo"); n != mounts {
+		t.Errorf("%d mounts, %d before", n, mounts)
+	}
+	if n := fds(); n > before {
+		t.Errorf("%d descriptors, %d before", n, before)
+	}
+	if left, _ := os.ReadDir(state); len(left) != 1 || left[0].Name() != "lock" {
+		t.Errorf("files left: %v", left)
+	}
+}
