@@ -115,10 +115,6 @@ var protocols = map[string]Protocol{
 	"rest-xml": RestXML, "smithy-rpc-v2-cbor": RPCv2CBOR,
 }
 
-// extraProtocols are spoken by older clients of services whose model names only
-// the newer protocol.
-var extraProtocols = map[string][]Protocol{"SQS": {Query}, "CloudWatch": {JSON, Query}}
-
 // Load reads a model in the JSON form of the AWS models. name is the service's
 // IAM prefix. Shapes and operations are ordered by name; members as the file
 // has them.
@@ -203,6 +199,7 @@ func (l *loader) load() error {
 		}
 		l.s.Operations = append(l.s.Operations, op)
 	}
+	l.s.older()
 	return nil
 }
 

@@ -162,7 +162,7 @@ const (
 type Member struct {
 	Name      string // in the model and in errors
 	Wire      string // locationName; "" means Name
-	QueryName string // of the ec2 protocol
+	QueryName string // in the ec2 protocol, and where older clients' query protocol differs from Wire
 	Shape     int
 	Location  Location
 	Required  bool
