@@ -155,15 +155,15 @@ func (s *Service) deleteBucket(ctx context.Context, _ *call.Authorized, in *api.
 			if err != nil {
 				return err
 			}
-			k, ok := data.Parts(p.Key)
-			if !ok || len(k) != 5 {
-				return fmt.Errorf("upload record at %q is damaged", p.Key)
-			}
-			parts, err := partsOf(t, k[4], 0, maxParts)
+			u, err := decodeUpload(p)
 			if err != nil {
 				return err
 			}
-			if err := dropUpload(t, &upload{Bucket: name, Key: k[3], ID: k[4]}, parts, nil, &g); err != nil {
+			parts, err := partsOf(t, u.ID, 0, maxParts)
+			if err != nil {
+				return err
+			}
+			if err := dropUpload(t, u, parts, nil, &g); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/s3"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
 	"github.com/tierra-cloud/tierra/internal/policy"
 )
 
@@ -451,4 +452,21 @@ func dropUpload(t data.Txn, u *upload, parts []*part, keep map[string]bool, g *[
 		}
 	}
 	return t.Delete(uploadKey(u.Bucket, u.Key, u.ID))
+}
+
+func decodeUpload(p data.Pair) (*upload, error) {
+	k, ok := data.Parts(p.Key)
+	if !ok || len(k) != 5 {
+		return nil, fmt.Errorf("upload record at %q is damaged", p.Key)
+	}
+	u := &upload{Bucket: k[2], Key: k[3], ID: k[4]}
+	if err := json.Unmarshal(p.Value, u); err != nil {
+		return nil, fmt.Errorf("decode upload: %w", err)
+	}
+	return u, nil
+}
+
+// uploadID makes an upload's id. Those of one key sort by when they were made.
+func (s *Service) uploadID() string {
+	return seqText.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(s.d.Clock.Now().UnixNano()))) + s.d.IDs.Of(ids.Alnum, 51)
 }

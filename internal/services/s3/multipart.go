@@ -1,0 +1,566 @@
+package s3
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/s3"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+)
+
+func (s *Service) multipartBindings() []call.Binding {
+	return []call.Binding{
+		bind(api.CreateMultipartUpload, onWrite[api.CreateMultipartUploadRequest](s), s.createMultipartUpload),
+		bind(api.UploadPart, onWrite[api.UploadPartRequest](s), s.uploadPart),
+		bind(api.CompleteMultipartUpload, onWrite[api.CompleteMultipartUploadRequest](s), s.completeMultipartUpload),
+		bind(api.AbortMultipartUpload, onObject[api.AbortMultipartUploadRequest](s, false, "s3:AbortMultipartUpload"), s.abortMultipartUpload),
+		bind(api.ListParts, onObject[api.ListPartsRequest](s, false, "s3:ListMultipartUploadParts"), s.listParts),
+		bind(api.ListMultipartUploads, onList[api.ListMultipartUploadsRequest](s, "s3:ListBucketMultipartUploads"), s.listMultipartUploads),
+	}
+}
+
+// uploadSum finds out which checksum an upload's object will have.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+func uploadSum(algorithm, kind *string) (c checksum, asked bool, err error) {
+	c = checksum{Algorithm: opt.Or(algorithm, defaultAlgorithm)}
+	a := algorithmsByName(c.Algorithm)
+	switch {
+	case algorithm == nil && kind != nil:
+		return c, false, invalidRequest("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+	case a == nil:
+		return c, false, notImplemented("The checksum algorithm " + c.Algorithm)
+	}
+	c.Type = composite
+	if c.Algorithm == defaultAlgorithm {
+		c.Type = fullObject
+	}
+	c.Type = opt.Or(kind, c.Type)
+	if c.Type == fullObject && a.poly == 0 || c.Type == composite && c.Algorithm == defaultAlgorithm {
+		return c, false, invalidRequest("The %s checksum type cannot be used with the %s checksum algorithm.", c.Type, strings.ToLower(c.Algorithm))
+	}
+	return c, algorithm != nil, nil
+}
+
+func (s *Service) createMultipartUpload(ctx context.Context, rq *call.Authorized, in *api.CreateMultipartUploadRequest) (*api.CreateMultipartUploadOutput, error) {
+	v := &version{Key: *in.Key, Metadata: in.Metadata, Headers: headers{
+		CacheControl: opt.Val(in.CacheControl), ContentDisposition: opt.Val(in.ContentDisposition),
+		ContentEncoding: opt.Val(in.ContentEncoding), ContentLanguage: opt.Val(in.ContentLanguage),
+		ContentType: opt.Or(in.ContentType, defaultType), Expires: opt.Val(in.Expires), Redirect: opt.Val(in.WebsiteRedirectLocation),
+	}}
+	if err := s.checkNew(v, in.Tagging, nil); err != nil {
+		return nil, err
+	}
+	sum, asked, err := uploadSum(in.ChecksumAlgorithm, in.ChecksumType)
+	if err != nil {
+		return nil, err
+	}
+	p := rq.Principal()
+	u := &upload{
+		Bucket: *in.Bucket, Key: v.Key, ID: s.uploadID(), Initiated: s.now(), Initiator: p.ARN,
+		Headers: v.Headers, Metadata: v.Metadata, Tags: v.Tags, Sum: sum, Asked: asked,
+	}
+	out := &api.CreateMultipartUploadOutput{Bucket: in.Bucket, Key: in.Key, UploadId: &u.ID, ServerSideEncryption: new(encrypted)}
+	if asked {
+		out.ChecksumAlgorithm, out.ChecksumType = &sum.Algorithm, &sum.Type
+	}
+	err = s.d.Store.Update(ctx, func(t data.Txn) error {
+		b, err := s.bucket(t, u.Bucket)
+		if err != nil {
+			return err
+		}
+		if at, rule, ok := abortDate(b, u); ok {
+			out.AbortDate, out.AbortRuleId = &at, &rule
+		}
+		return putUpload(t, u)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// viewUpload reads an upload under way.
+func (s *Service) viewUpload(ctx context.Context, bucket, key, id string) (u *upload, err error) {
+	err = s.d.Store.View(ctx, func(r data.Reader) error {
+		if _, err := s.bucket(r, bucket); err != nil {
+			return err
+		}
+		u, err = findUpload(r, bucket, key, id)
+		return err
+	})
+	return u, err
+}
+
+func checkPartNumber(n int32) error {
+	if n < 1 || n > maxParts {
+		return invalidArgument("partNumber", fmt.Sprint(n), "Part number must be an integer between 1 and 10000, inclusive")
+	}
+	return nil
+}
+
+func (s *Service) uploadPart(ctx context.Context, _ *call.Authorized, in *api.UploadPartRequest) (*api.UploadPartOutput, error) {
+	if in.Body != nil {
+		defer in.Body.Close()
+	}
+	if err := checkPartNumber(*in.PartNumber); err != nil {
+		return nil, err
+	}
+	if n := opt.Val(in.ContentLength); n > maxPut {
+		return nil, entityTooLarge(n, maxPut)
+	}
+	compute, asked, err := declared(in)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.viewUpload(ctx, *in.Bucket, *in.Key, *in.UploadId)
+	if err != nil {
+		return nil, err
+	}
+	if u.Asked && asked != "" && asked != u.Sum.Algorithm {
+		return nil, invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", strings.ToLower(u.Sum.Algorithm), strings.ToLower(asked))
+	}
+	if !slices.Contains(compute, u.Sum.Algorithm) {
+		compute = append(compute, u.Sum.Algorithm)
+	}
+	var body io.Reader
+	if in.Body != nil {
+		body = in.Body
+	}
+	got, err := s.take(ctx, body, maxPut, false, compute)
+	if err != nil {
+		return nil, err
+	}
+	kept := false
+	defer func() { got.release(ctx, kept) }()
+	if in.ContentLength != nil && *in.ContentLength != got.Size {
+		return nil, incomplete()
+	}
+	sum, err := verify(in, got, asked, u.Sum.Algorithm)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.addPart(ctx, u, int(*in.PartNumber), got)
+	if err != nil {
+		return nil, err
+	}
+	kept = true
+	out := &api.UploadPartOutput{ETag: new(quote(p.ETag)), ServerSideEncryption: new(encrypted)}
+	setChecksum(out, sum)
+	return out, nil
+}
+
+// addPart records a part, in place of one with the same number.
+func (s *Service) addPart(ctx context.Context, u *upload, number int, got *taken) (*part, error) {
+	sum, err := keep(got, u.Sum.Algorithm)
+	if err != nil {
+		return nil, err
+	}
+	p := &part{Number: number, Size: got.Size, Blob: got.ID, ETag: got.etag(), Sum: sum.Value, Modified: s.now()}
+	var g []garbage
+	err = s.d.Store.Update(ctx, func(t data.Txn) error {
+		g = nil
+		if _, err := findUpload(t, u.Bucket, u.Key, u.ID); err != nil {
+			return err
+		}
+		var old part
+		ok, err := getJSON(t, partKey(u.ID, number), &old)
+		if err != nil {
+			return err
+		}
+		if ok {
+			g = append(g, garbage{old.Blob, []string{old.Blob}})
+			if err := t.Delete(liveKey(old.Blob)); err != nil {
+				return err
+			}
+		}
+		return putPart(t, u.ID, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.discard(ctx, g)
+	return p, nil
+}
+
+func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *api.UploadPartCopyRequest) (*api.UploadPartCopyOutput, error) {
+	if err := checkPartNumber(*in.PartNumber); err != nil {
+		return nil, err
+	}
+	bucket, key, id, err := parseCopySource(*in.CopySource)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.viewUpload(ctx, *in.Bucket, *in.Key, *in.UploadId)
+	if err != nil {
+		return nil, err
+	}
+	cond := conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
+	var at span
+	f, r, err := s.read(ctx, bucket, key, opt.NonZero(id), func(f found) (span, error) {
+		if err := copyConditions(f.v, cond); err != nil {
+			return span{}, err
+		}
+		at = span{0, f.v.Size}
+		if in.CopySourceRange != nil {
+			var err error
+			if at, err = copyRange(*in.CopySourceRange, f.v.Size); err != nil {
+				return span{}, err
+			}
+		}
+		if at.n > maxPut {
+			return span{}, invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", int64(maxPut))
+		}
+		return at, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	got, err := s.take(ctx, r, maxPut, false, []string{u.Sum.Algorithm})
+	if err != nil {
+		return nil, fmt.Errorf("copy %s/%s: %w", bucket, key, err)
+	}
+	kept := false
+	defer func() { got.release(ctx, kept) }()
+	if got.Size != at.n {
+		return nil, fmt.Errorf("copy %s/%s: %d bytes came of %d", bucket, key, got.Size, at.n)
+	}
+	p, err := s.addPart(ctx, u, int(*in.PartNumber), got)
+	if err != nil {
+		return nil, err
+	}
+	kept = true
+	res := &api.CopyPartResult{ETag: new(quote(p.ETag)), LastModified: &p.Modified}
+	if u.Asked {
+		setChecksum(res, checksum{Algorithm: u.Sum.Algorithm, Value: p.Sum})
+	}
+	return &api.UploadPartCopyOutput{CopyPartResult: res, CopySourceVersionId: f.v.publicID(), ServerSideEncryption: new(encrypted)}, nil
+}
+
+// copyRange reads x-amz-copy-source-range, which unlike Range must be whole and
+// within the source.
+func copyRange(h string, size int64) (span, error) {
+	spec, ok := strings.CutPrefix(h, "bytes=")
+	first, last, dash := strings.Cut(spec, "-")
+	from, bad1 := digits(first)
+	to, bad2 := digits(last)
+	if !ok || !dash || bad1 || bad2 || to < from {
+		return span{}, invalidArgument("x-amz-copy-source-range", h, "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
+	}
+	if to >= size {
+		return span{}, invalidArgument("x-amz-copy-source-range", h, "Range specified is not valid for source object of size: %d", size)
+	}
+	return span{from, to - from + 1}, nil
+}
+
+func invalidPart(u *upload, n int, etag string) error {
+	return fault.New("InvalidPart", 400, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.").
+		With("UploadId", u.ID).With("PartNumber", n).With("ETag", etag)
+}
+
+// choosePart returns those of an upload's parts that a completion names.
+func choosePart(u *upload, have []*part, want []api.CompletedPart) ([]*part, error) {
+	byNumber := make(map[int]*part, len(have))
+	for _, p := range have {
+		byNumber[p.Number] = p
+	}
+	chosen := make([]*part, len(want))
+	last := 0
+	for i := range want {
+		w := &want[i]
+		n := int(opt.Val(w.PartNumber))
+		if n <= last {
+			return nil, fault.New("InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number.").With("UploadId", u.ID)
+		}
+		last = n
+		p := byNumber[n]
+		if p == nil || !sameETag(opt.Val(w.ETag), p.ETag) {
+			return nil, invalidPart(u, n, opt.Val(w.ETag))
+		}
+		for _, a := range algorithms() {
+			sum := checksumMember(w, a.name)
+			if sum == nil {
+				continue
+			}
+			if a.name == u.Sum.Algorithm && *sum != p.Sum {
+				return nil, invalidPart(u, n, opt.Val(w.ETag))
+			}
+			if u.Asked && a.name != u.Sum.Algorithm {
+				return nil, fault.New("BadDigest", 400, "The %s you specified for part %d did not match what we received.", strings.ToLower(a.name), n)
+			}
+		}
+		if i < len(want)-1 && p.Size < minPart {
+			return nil, fault.New("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size").
+				With("ETag", p.ETag).With("MinSizeAllowed", int64(minPart)).With("PartNumber", n).With("ProposedSize", p.Size)
+		}
+		chosen[i] = p
+	}
+	return chosen, nil
+}
+
+// assemble makes a version of an upload's parts.
+func assemble(u *upload, parts []*part) (*version, []layoutPart, error) {
+	v := &version{Key: u.Key, Headers: u.Headers, Metadata: u.Metadata, Tags: u.Tags, Parts: len(parts), Sum: u.Sum}
+	etags := md5.New()
+	a := algorithmsByName(u.Sum.Algorithm)
+	sums := a.new()
+	var crc uint64
+	layout := make([]layoutPart, len(parts))
+	for i, p := range parts {
+		sum, err := hex.DecodeString(p.ETag)
+		if err != nil {
+			return nil, nil, fmt.Errorf("etag of part %d: %w", p.Number, err)
+		}
+		etags.Write(sum)
+		if sum, err = base64.StdEncoding.DecodeString(p.Sum); err != nil || len(sum) != a.size {
+			return nil, nil, fmt.Errorf("checksum of part %d is damaged", p.Number)
+		}
+		if u.Sum.Type == composite {
+			sums.Write(sum)
+		} else {
+			crc = combineCRC(a.poly, 8*a.size, crc, binary.BigEndian.Uint64(append(make([]byte, 8-a.size), sum...)), p.Size)
+		}
+		v.Size += p.Size
+		layout[i] = layoutPart{Number: p.Number, Size: p.Size, Blob: p.Blob, Sum: p.Sum}
+	}
+	v.ETag = fmt.Sprintf("%x-%d", etags.Sum(nil), len(parts))
+	if u.Sum.Type == composite {
+		v.Sum.Value = fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(sums.Sum(nil)), len(parts))
+	} else {
+		v.Sum.Value = base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, crc)[8-a.size:])
+	}
+	return v, layout, nil
+}
+
+// checkWhole compares what a completion says of the whole object with what it is.
+func checkWhole(in *api.CompleteMultipartUploadRequest, u *upload, v *version) error {
+	if in.ChecksumType != nil && *in.ChecksumType != u.Sum.Type {
+		return invalidRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", u.Sum.Type)
+	}
+	for _, a := range algorithms() {
+		sum := checksumMember(in, a.name)
+		if sum == nil {
+			continue
+		}
+		bare, _, _ := strings.Cut(v.Sum.Value, "-")
+		if a.name != u.Sum.Algorithm || *sum != v.Sum.Value && *sum != bare {
+			return badDigest(strings.ToLower(a.name))
+		}
+	}
+	if in.MpuObjectSize != nil && *in.MpuObjectSize != v.Size {
+		return invalidRequest("The provided 'x-amz-mp-object-size' header value %d does not match what was computed: %d", *in.MpuObjectSize, v.Size)
+	}
+	if v.Size > maxObject {
+		return entityTooLarge(v.Size, maxObject)
+	}
+	return nil
+}
+
+func (s *Service) completeMultipartUpload(ctx context.Context, rq *call.Authorized, in *api.CompleteMultipartUploadRequest) (*api.CompleteMultipartUploadOutput, error) {
+	if in.MultipartUpload == nil || len(in.MultipartUpload.Parts) == 0 || len(in.MultipartUpload.Parts) > maxParts {
+		return nil, malformedXML()
+	}
+	if in.IfNoneMatch != nil && *in.IfNoneMatch != "*" {
+		return nil, notImplemented("If-None-Match with anything but *, for writes,")
+	}
+	var v *version
+	var b *bucket
+	var g []garbage
+	err := s.d.Store.Update(ctx, func(t data.Txn) (err error) {
+		g = nil
+		if b, err = s.bucket(t, *in.Bucket); err != nil {
+			return err
+		}
+		u, err := findUpload(t, b.Name, *in.Key, *in.UploadId)
+		if err != nil {
+			return err
+		}
+		have, err := partsOf(t, u.ID, 0, maxParts)
+		if err != nil {
+			return err
+		}
+		chosen, err := choosePart(u, have, in.MultipartUpload.Parts)
+		if err != nil {
+			return err
+		}
+		var layout []layoutPart
+		if v, layout, err = assemble(u, chosen); err != nil {
+			return err
+		}
+		if err := checkWhole(in, u, v); err != nil {
+			return err
+		}
+		if err := writeConditions(t, b.Name, u.Key, in.IfMatch, in.IfNoneMatch); err != nil {
+			return err
+		}
+		v.Data, v.Modified = s.d.IDs.Of(ids.Hex, 32), s.now()
+		keep := make(map[string]bool, len(layout))
+		for _, p := range layout {
+			keep[p.Blob] = true
+		}
+		if err := putJSON(t, partsKey(v.Data), layout); err != nil {
+			return err
+		}
+		if err := s.putVersion(t, b, v, &g); err != nil {
+			return err
+		}
+		return dropUpload(t, u, have, keep, &g)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.discard(ctx, g)
+	out := &api.CompleteMultipartUploadOutput{
+		Bucket: in.Bucket, Key: in.Key, ETag: new(quote(v.ETag)), Location: new(s.endpoint(rq) + "/" + b.Name + "/" + escapePath(v.Key)),
+		VersionId: v.publicID(), ServerSideEncryption: new(encrypted), Expiration: expirationOf(b, v),
+	}
+	setChecksum(out, v.Sum)
+	return out, nil
+}
+
+// endpoint is how the caller reached the server.
+func (s *Service) endpoint(rq *call.Authorized) string {
+	in := rq.Incoming()
+	if in.Host == "" {
+		return "http://" + s.d.Host
+	}
+	return rq.Endpoint()
+}
+
+func (s *Service) abortMultipartUpload(ctx context.Context, _ *call.Authorized, in *api.AbortMultipartUploadRequest) (*api.AbortMultipartUploadOutput, error) {
+	var g []garbage
+	err := s.d.Store.Update(ctx, func(t data.Txn) error {
+		g = nil
+		if _, err := s.bucket(t, *in.Bucket); err != nil {
+			return err
+		}
+		u, err := findUpload(t, *in.Bucket, *in.Key, *in.UploadId)
+		if err != nil {
+			return err
+		}
+		parts, err := partsOf(t, u.ID, 0, maxParts)
+		if err != nil {
+			return err
+		}
+		return dropUpload(t, u, parts, nil, &g)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.discard(ctx, g)
+	return &api.AbortMultipartUploadOutput{}, nil
+}
+
+func (s *Service) listParts(ctx context.Context, _ *call.Authorized, in *api.ListPartsRequest) (*api.ListPartsOutput, error) {
+	max, err := pageSize("max-parts", in.MaxParts)
+	if err != nil {
+		return nil, err
+	}
+	after := int(opt.Val(in.PartNumberMarker))
+	if after < 0 {
+		return nil, invalidArgument("part-number-marker", fmt.Sprint(after), "Argument part-number-marker must be an integer between 0 and 2147483647")
+	}
+	after = min(after, maxParts)
+	var b *bucket
+	var u *upload
+	var parts []*part
+	err = s.d.Store.View(ctx, func(r data.Reader) (err error) {
+		if b, err = s.bucket(r, *in.Bucket); err != nil {
+			return err
+		}
+		if u, err = findUpload(r, b.Name, *in.Key, *in.UploadId); err != nil {
+			return err
+		}
+		parts, err = partsOf(r, u.ID, after, max+1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	more := max > 0 && len(parts) > max
+	parts = parts[:min(len(parts), max)]
+	out := &api.ListPartsOutput{
+		Bucket: in.Bucket, Key: in.Key, UploadId: &u.ID, PartNumberMarker: new(int32(after)), NextPartNumberMarker: new(int32(after)),
+		MaxParts: new(int32(max)), IsTruncated: &more, StorageClass: new("STANDARD"), Owner: owner(b.Account),
+		Initiator: &api.Initiator{ID: &u.Initiator},
+	}
+	if u.Asked {
+		out.ChecksumAlgorithm, out.ChecksumType = &u.Sum.Algorithm, &u.Sum.Type
+	}
+	if at, rule, ok := abortDate(b, u); ok {
+		out.AbortDate, out.AbortRuleId = &at, &rule
+	}
+	for _, p := range parts {
+		x := api.Part{PartNumber: new(int32(p.Number)), LastModified: &p.Modified, ETag: new(quote(p.ETag)), Size: &p.Size}
+		if u.Asked {
+			setChecksum(&x, checksum{Algorithm: u.Sum.Algorithm, Value: p.Sum})
+		}
+		out.Parts = append(out.Parts, x)
+		out.NextPartNumberMarker = x.PartNumber
+	}
+	return out, nil
+}
+
+func (s *Service) listMultipartUploads(ctx context.Context, _ *call.Authorized, in *api.ListMultipartUploadsRequest) (*api.ListMultipartUploadsOutput, error) {
+	max, err := pageSize("max-uploads", in.MaxUploads)
+	if err != nil {
+		return nil, err
+	}
+	q := query{base: uploadsKey(*in.Bucket), prefix: opt.Val(in.Prefix), delimiter: opt.Val(in.Delimiter), after: opt.Val(in.KeyMarker)}
+	if id := opt.Val(in.UploadIdMarker); id != "" && q.after != "" {
+		q.within = uploadKey(*in.Bucket, q.after, id)
+	}
+	enc := encoding(in.EncodingType != nil)
+	out := &api.ListMultipartUploadsOutput{
+		Bucket: in.Bucket, Prefix: new(enc.text(q.prefix)), Delimiter: enc.optional(opt.NonZero(q.delimiter)), KeyMarker: new(enc.text(q.after)),
+		UploadIdMarker: new(opt.Val(in.UploadIdMarker)), MaxUploads: new(int32(max)), EncodingType: in.EncodingType, IsTruncated: new(false),
+	}
+	var prefixes []string
+	err = s.d.Store.View(ctx, func(r data.Reader) error {
+		b, err := s.bucket(r, *in.Bucket)
+		if err != nil || max == 0 {
+			return err
+		}
+		lastKey, lastID := "", ""
+		return q.walk(r, func(key string, _ bool, p data.Pair) (move, error) {
+			if len(out.Uploads)+len(prefixes) == max {
+				out.IsTruncated, out.NextKeyMarker, out.NextUploadIdMarker = new(true), new(enc.text(lastKey)), &lastID
+				return done, nil
+			}
+			if cp := q.commonPrefix(key); cp != "" {
+				prefixes, lastKey, lastID = append(prefixes, cp), cp, ""
+				return overRoll, nil
+			}
+			u, err := decodeUpload(p)
+			if err != nil {
+				return done, err
+			}
+			lastKey, lastID = key, u.ID
+			x := api.MultipartUpload{
+				UploadId: &u.ID, Key: new(enc.text(key)), Initiated: &u.Initiated, StorageClass: new("STANDARD"),
+				Owner: owner(b.Account), Initiator: &api.Initiator{ID: &u.Initiator},
+			}
+			if u.Asked {
+				x.ChecksumAlgorithm, x.ChecksumType = &u.Sum.Algorithm, &u.Sum.Type
+			}
+			out.Uploads = append(out.Uploads, x)
+			return step, nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.CommonPrefixes = commonPrefixes(prefixes, enc)
+	return out, nil
+}
