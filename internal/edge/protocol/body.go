@@ -39,6 +39,9 @@ func (rq *Request) ReadBody(inflate bool) ([]byte, error) {
 	if inflate {
 		if enc := rq.HTTP.Header.Get("Content-Encoding"); enc != "" && gzipped(enc) {
 			z, err := gzip.NewReader(src)
+			if err == io.EOF {
+				return nil, nil // no body is no gzip either
+			}
 			if err != nil {
 				return nil, bodyError(err, "The request body is not in the gzip format that Content-Encoding says it has.")
 			}

@@ -39,6 +39,13 @@ func (n *rawNamespace) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(n))
 }
 
+func (n *rawNamespace) uri() string {
+	if n == nil {
+		return ""
+	}
+	return n.URI
+}
+
 type rawShape struct {
 	Type            string            `json:"type"`
 	Members         map[string]rawRef `json:"members"`
@@ -252,7 +259,7 @@ func (l *loader) shape(name string, r rawShape) (Shape, error) {
 		if sh.Elem, err = l.ref(r.Member.Shape); err != nil {
 			return sh, err
 		}
-		sh.ElemName = r.Member.LocationName
+		sh.ElemName, sh.ElemNamespace = r.Member.LocationName, r.Member.XMLNamespace.uri()
 		sh.Flat = sh.Flat || r.Member.Flattened
 	case Map:
 		if sh.Key, err = l.ref(r.Key.Shape); err != nil {
@@ -262,6 +269,7 @@ func (l *loader) shape(name string, r rawShape) (Shape, error) {
 			return sh, err
 		}
 		sh.KeyName, sh.ElemName = r.Key.LocationName, r.Value.LocationName
+		sh.KeyNamespace, sh.ElemNamespace = r.Key.XMLNamespace.uri(), r.Value.XMLNamespace.uri()
 	}
 	required := map[string]bool{}
 	for _, n := range r.Required {

@@ -116,6 +116,9 @@ type Shape struct {
 	XMLName           string // locationName of a structure
 	XMLNamespace      string
 	XMLPrefix         string // of the namespace
+	// ElemNamespace and KeyNamespace are those of the elements that ElemName and
+	// KeyName name.
+	ElemNamespace, KeyNamespace string
 	TimeFormat        TimeFormat
 	Payload           int // index of the member that is the HTTP body, or None
 	Union             bool

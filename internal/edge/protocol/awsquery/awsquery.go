@@ -48,7 +48,9 @@ func (c Codec) Encode(w http.ResponseWriter, rq *protocol.Request, out any) erro
 			if wrapper == "" {
 				wrapper = rq.Op.Name + "Result"
 			}
-			b, err = e.Element(b, wrapper, "", sh, &src, nil)
+			b = append(append(append(b, '<'), wrapper...), '>')
+			b, err = e.Members(b, sh, &src, nil)
+			b = xmlwire.End(b, wrapper)
 		}
 		if err != nil {
 			return err

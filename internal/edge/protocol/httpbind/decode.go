@@ -317,30 +317,20 @@ func quoted(s string) (item, after string, ok bool) {
 	return "", "", false
 }
 
-// prefixed reads the headers with a common prefix into a map. S3 keeps the
-// names of metadata in lower case.
+// prefixed reads the headers with a common prefix into a map, which is empty if
+// there are none. Names are kept in lower case, since HTTP does not tell.
 func (d *decoder) prefixed(i int, m *model.Member) {
 	prefix := m.Wire
-	var dict value.Dict
-	var t reflect.Value
+	t := d.fields.Target(i)
+	dict := value.Map(t)
 	for name, values := range d.rq.HTTP.Header {
 		if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
 			continue
 		}
-		if !t.IsValid() {
-			t = d.fields.Target(i)
-			dict = value.Map(t)
-		}
 		value.SetString(dict.Next(), strings.Join(values, ","))
-		key := name[len(prefix):]
-		if protocol.IsS3(d.rq.Service) {
-			key = strings.ToLower(key)
-		}
-		dict.Keep(key)
+		dict.Keep(strings.ToLower(name[len(prefix):]))
 	}
-	if t.IsValid() {
-		d.fields.Keep(i, t)
-	}
+	d.fields.Keep(i, t)
 }
 
 // Streams reports whether a member is a streaming blob.

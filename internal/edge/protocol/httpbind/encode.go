@@ -53,6 +53,13 @@ func Encode(w http.ResponseWriter, rq *protocol.Request, out any, f Format) erro
 	return payload(w, rq, sh, &src, status, f)
 }
 
+// InAnswer reports whether a member of an output is in the body. Labels and
+// query strings are parts of requests alone: an output that names them, since it
+// is the input of something too, has them in its body.
+func InAnswer(m *model.Member) bool {
+	return m.Location == model.Body || m.Location == model.URI || m.Location == model.QueryString
+}
+
 func payload(w http.ResponseWriter, rq *protocol.Request, sh *model.Shape, src *value.Source, status int, f Format) error {
 	m := &sh.Members[sh.Payload]
 	target := &rq.Service.Shapes[m.Shape]

@@ -21,12 +21,6 @@ func Append(b []byte, s *model.Service, shape int, v reflect.Value) ([]byte, err
 	return e.value(b, nil, shape, value.Deref(v))
 }
 
-// AppendBody writes the members of a structure that belong into the body of an
-// HTTP message, as a JSON object.
-func AppendBody(b []byte, s *model.Service, sh *model.Shape, src *value.Source) ([]byte, error) {
-	return AppendMembers(b, s, sh, src, func(m *model.Member) bool { return m.Location == model.Body })
-}
-
 // AppendMembers writes the members for which keep answers true as a JSON object.
 func AppendMembers(b []byte, s *model.Service, sh *model.Shape, src *value.Source, keep func(*model.Member) bool) ([]byte, error) {
 	e := encoder{s}

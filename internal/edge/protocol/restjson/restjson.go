@@ -74,7 +74,7 @@ func (format) ReadPayload(rq *protocol.Request, body []byte, m *model.Member, ds
 }
 
 func (format) AppendMembers(b []byte, rq *protocol.Request, sh *model.Shape, src *value.Source) ([]byte, error) {
-	return jsonwire.AppendBody(b, rq.Service, sh, src)
+	return jsonwire.AppendMembers(b, rq.Service, sh, src, httpbind.InAnswer)
 }
 
 func (format) AppendPayload(b []byte, rq *protocol.Request, m *model.Member, v reflect.Value) ([]byte, error) {

@@ -126,11 +126,11 @@ func encoder(s *model.Service) xmlwire.Encoder {
 }
 
 func (format) AppendMembers(b []byte, rq *protocol.Request, sh *model.Shape, src *value.Source) ([]byte, error) {
-	any := false
+	inBody := false
 	for i := range sh.Members {
-		any = any || sh.Members[i].Location == model.Body
+		inBody = inBody || httpbind.InAnswer(&sh.Members[i])
 	}
-	if !any {
+	if !inBody {
 		return b, nil
 	}
 	b = append(b, xmlwire.Header...)
@@ -141,7 +141,7 @@ func (format) AppendMembers(b []byte, rq *protocol.Request, sh *model.Shape, src
 	if name == "" {
 		name = sh.Name
 	}
-	return encoder(rq.Service).Element(b, name, rq.Service.XMLNamespace, sh, src, xmlwire.InBody)
+	return encoder(rq.Service).Element(b, name, rq.Service.XMLNamespace, sh, src, httpbind.InAnswer)
 }
 
 func (format) AppendPayload(b []byte, rq *protocol.Request, m *model.Member, v reflect.Value) ([]byte, error) {
@@ -166,10 +166,11 @@ func payloadName(rq *protocol.Request, m *model.Member, sh *model.Shape) string 
 			return n
 		}
 	}
-	for _, n := range []string{m.Wire, sh.XMLName} {
-		if n != "" {
-			return n
-		}
+	switch {
+	case m.Wire != "" && m.Wire != m.Name: // else the model only repeats the name
+		return m.Wire
+	case sh.XMLName != "":
+		return sh.XMLName
 	}
 	return sh.Name
 }

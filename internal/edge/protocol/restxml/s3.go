@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/edge/protocol"
+	"github.com/tierra-cloud/tierra/internal/edge/protocol/httpbind"
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/value"
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/xmlwire"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -76,7 +77,7 @@ func s3Members(b []byte, rq *protocol.Request, sh *model.Shape, src *value.Sourc
 	if name == "" {
 		name = sh.Name
 	}
-	return encoder(rq.Service).Element(b, name, s3Namespace, sh, src, xmlwire.InBody)
+	return encoder(rq.Service).Element(b, name, s3Namespace, sh, src, httpbind.InAnswer)
 }
 
 // s3Fault writes S3's form of a fault: no envelope, and whatever further fields

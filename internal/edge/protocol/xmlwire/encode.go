@@ -29,7 +29,7 @@ type Encoder struct {
 // Keep says which members of a structure are written; nil means all.
 type Keep func(*model.Member) bool
 
-// InBody keeps the members that no part of HTTP other than the body carries.
+// InBody keeps the members of an input that are in the body.
 func InBody(m *model.Member) bool { return m.Location == model.Body }
 
 // Element writes a structure as an element with that name, in the namespace ns
@@ -45,10 +45,13 @@ func (e Encoder) Element(b []byte, name, ns string, sh *model.Shape, src *value.
 }
 
 // Value writes the value of a member as an element with that name, in the
-// namespace ns if that is not "".
+// namespace ns, or that of its shape if ns is "".
 func (e Encoder) Value(b []byte, name, ns string, m *model.Member, v reflect.Value) ([]byte, error) {
 	prefix := ""
-	if ns == m.XMLNamespace {
+	switch sh := &e.Service.Shapes[m.Shape]; {
+	case ns == "":
+		ns, prefix = sh.XMLNamespace, sh.XMLPrefix
+	case ns == m.XMLNamespace:
 		prefix = m.XMLPrefix
 	}
 	return e.value(b, name, ns, prefix, m, m.Shape, v)
@@ -111,15 +114,19 @@ func (e Encoder) member(b []byte, m *model.Member, v reflect.Value) ([]byte, err
 		name = m.QueryName
 	}
 	ns, prefix := m.XMLNamespace, m.XMLPrefix
-	if ns == "" {
-		ns, prefix = sh.XMLNamespace, sh.XMLPrefix
-	}
 	if !flat(m, sh) {
+		if ns == "" && sh.Kind != model.Structure {
+			ns, prefix = sh.XMLNamespace, sh.XMLPrefix
+		}
 		return e.value(b, name, ns, prefix, m, m.Shape, v)
 	}
+	// No element stands for the list or map itself, so that its namespace is lost.
 	var err error
 	switch sh.Kind {
 	case model.List:
+		if ns == "" {
+			ns = sh.ElemNamespace
+		}
 		for i := range v.Len() {
 			if b, err = e.value(b, name, ns, prefix, nil, sh.Elem, value.Deref(v.Index(i))); err != nil {
 				return b, err
@@ -152,7 +159,9 @@ func (e Encoder) value(b []byte, name, ns, prefix string, m *model.Member, shape
 	var err error
 	switch sh.Kind {
 	case model.Structure:
-		if ns == "" {
+		// A structure's own namespace is for documents that it is the root of,
+		// but its prefix is what its attributes are written with.
+		if ns == "" && sh.XMLPrefix != "" {
 			b = namespace(b, sh.XMLNamespace, sh.XMLPrefix)
 		}
 		src, err := value.Open(v, sh)
@@ -162,9 +171,8 @@ func (e Encoder) value(b []byte, name, ns, prefix string, m *model.Member, shape
 		return e.finish(b, name, sh, &src, nil)
 	case model.List:
 		b = append(b, '>')
-		elem := &e.Service.Shapes[sh.Elem]
 		for i := range v.Len() {
-			if b, err = e.value(b, or(sh.ElemName, "member"), elem.XMLNamespace, elem.XMLPrefix, nil, sh.Elem, value.Deref(v.Index(i))); err != nil {
+			if b, err = e.value(b, or(sh.ElemName, "member"), sh.ElemNamespace, "", nil, sh.Elem, value.Deref(v.Index(i))); err != nil {
 				return b, err
 			}
 		}
@@ -188,14 +196,13 @@ func (e Encoder) entry(b []byte, name, ns, prefix string, sh *model.Shape, key s
 	b = append(b, '<')
 	b = append(b, name...)
 	b = append(namespace(b, ns, prefix), '>')
-	k, elem := &e.Service.Shapes[sh.Key], &e.Service.Shapes[sh.Elem]
 	keyName := or(sh.KeyName, "key")
 	b = append(b, '<')
 	b = append(b, keyName...)
-	b = append(namespace(b, k.XMLNamespace, k.XMLPrefix), '>')
+	b = append(namespace(b, sh.KeyNamespace, ""), '>')
 	b = End(AppendText(b, key), keyName)
 	var err error
-	if b, err = e.value(b, or(sh.ElemName, "value"), elem.XMLNamespace, elem.XMLPrefix, nil, sh.Elem, v); err != nil {
+	if b, err = e.value(b, or(sh.ElemName, "value"), sh.ElemNamespace, "", nil, sh.Elem, v); err != nil {
 		return b, err
 	}
 	return End(b, name), nil

@@ -18,7 +18,9 @@ func AppendFault(b []byte, s *model.Service, f *fault.Fault, code string, withTy
 		b = Simple(b, "Type", kind)
 	}
 	b = Simple(b, "Code", code)
-	b = Simple(b, "Message", f.Message)
+	if f.Message != "" {
+		b = Simple(b, "Message", f.Message)
+	}
 	if sh == nil {
 		return b
 	}
@@ -27,7 +29,7 @@ func AppendFault(b []byte, s *model.Service, f *fault.Fault, code string, withTy
 		case "message", "Message", "Code", "code":
 			return false
 		}
-		return InBody(m)
+		return m.Location == model.Body
 	})
 	if err != nil { // a field of the wrong type: the code is what matters
 		return b

@@ -64,7 +64,7 @@ func Parse(doc []byte) (*Element, error) {
 	d := xml.NewDecoder(bytes.NewReader(doc))
 	var root *Element
 	var open []*Element
-	var text []strings.Builder
+	var text [][]byte // of the open elements
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -91,14 +91,14 @@ func Parse(doc []byte) (*Element, error) {
 				root = e
 			}
 			open = append(open, e)
-			text = append(text, strings.Builder{})
+			text = append(text, nil)
 		case xml.EndElement:
 			n := len(open) - 1
-			open[n].Text = text[n].String()
+			open[n].Text = string(text[n])
 			open, text = open[:n], text[:n]
 		case xml.CharData:
 			if len(open) > 0 {
-				text[len(text)-1].Write(t)
+				text[len(text)-1] = append(text[len(text)-1], t...)
 			} else if len(bytes.TrimSpace(t)) > 0 {
 				return nil, errForm
 			}
