@@ -130,6 +130,11 @@ func (b *taken) release(ctx context.Context, kept bool) {
 	b.s.deleteBlobs(ctx, gone)
 }
 
+// mayBeKept reports whether a record may name the bytes after a transaction ended
+// with err: yes if it failed in the store, which may have committed all the same.
+// What it did not commit is left to the next start's scrub.
+func mayBeKept(err error) bool { return err == nil || fault.As(err) == nil }
+
 // discard deletes what a committed transaction let go of, or leaves it to the
 // last reader to do so.
 func (s *Service) discard(ctx context.Context, g []garbage) {

@@ -138,10 +138,10 @@ func (s *Service) copyObject(ctx context.Context, _ *call.Authorized, in *api.Co
 	if v.Sum, err = keep(got, algorithm); err != nil {
 		return nil, err
 	}
-	if err := s.commit(ctx, to.Name, v, in.IfMatch, in.IfNoneMatch); err != nil {
+	err = s.commit(ctx, to.Name, v, in.IfMatch, in.IfNoneMatch)
+	if kept = mayBeKept(err); err != nil {
 		return nil, err
 	}
-	kept = true
 	res := &api.CopyObjectResult{ETag: new(quote(v.ETag)), LastModified: &v.Modified}
 	setChecksum(res, v.Sum)
 	return &api.CopyObjectOutput{

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"context"
 	"strings"
 
 	api "github.com/tierra-cloud/tierra/internal/gen/s3"
@@ -48,42 +47,20 @@ func checkCORS(rules []api.CORSRule) error {
 	return nil
 }
 
-// CORSAnswer are the headers with which a browser is told what a page of another
-// origin may do. All but Vary stand for Access-Control-…; what is empty or zero
-// is left out.
-type CORSAnswer struct {
-	AllowOrigin      string
-	AllowCredentials bool
-	AllowMethods     []string
-	AllowHeaders     []string // of a preflight only: the headers that were asked for
-	ExposeHeaders    []string
-	MaxAge           int32 // seconds
+// corsAnswer are the headers with which a browser is told what a page of another
+// origin may do. What is empty or zero is left out.
+type corsAnswer struct {
+	allowOrigin      string
+	allowCredentials bool
+	allowMethods     []string
+	allowHeaders     []string // of a preflight only: the headers that were asked for
+	exposeHeaders    []string
+	maxAge           int32 // seconds
 }
 
-// Vary is the header that goes with every CORSAnswer.
-const Vary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
-
-// CORS answers for a request to a bucket from a page of origin: the first rule
-// that allows origin, method and headers. Headers are those that a preflight asks
-// for (Access-Control-Request-Headers); other requests have none to ask for. It is
-// nil if no rule allows it: no header is sent then. The one who asks needs no
-// permission, as on AWS.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
-func (s *Service) CORS(ctx context.Context, bucket, origin, method string, headers []string) (*CORSAnswer, error) {
-	b, err := s.view(ctx, bucket)
-	if err != nil {
-		return nil, err
-	}
-	return b.cors(origin, method, headers), nil
-}
-
-// Preflight is CORS for an OPTIONS request, which is refused if no rule allows
+// preflight is cors for an OPTIONS request, which is refused if no rule allows
 // what it asks: AccessForbidden, 403.
-func (s *Service) Preflight(ctx context.Context, bucket, origin, method string, headers []string) (*CORSAnswer, error) {
-	b, err := s.view(ctx, bucket)
-	if err != nil {
-		return nil, err
-	}
+func (b *bucket) preflight(origin, method string, headers []string) (*corsAnswer, error) {
 	if len(b.CORS) == 0 {
 		return nil, fault.New("AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.").With("Method", method).With("ResourceType", "BUCKET")
 	}
@@ -95,7 +72,11 @@ func (s *Service) Preflight(ctx context.Context, bucket, origin, method string, 
 	return a, nil
 }
 
-func (b *bucket) cors(origin, method string, headers []string) *CORSAnswer {
+// cors answers a request from a page of origin by the first rule that allows
+// origin, method and headers; headers are those that a preflight asks for. It is
+// nil if no rule allows them.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
+func (b *bucket) cors(origin, method string, headers []string) *corsAnswer {
 	for _, r := range b.CORS {
 		allowed := ""
 		for _, o := range r.AllowedOrigins {
@@ -107,12 +88,12 @@ func (b *bucket) cors(origin, method string, headers []string) *CORSAnswer {
 		if allowed == "" || !containsFold(r.AllowedMethods, method) || !allHeaders(r.AllowedHeaders, headers) {
 			continue
 		}
-		a := &CORSAnswer{AllowOrigin: origin, AllowCredentials: true, AllowMethods: r.AllowedMethods, ExposeHeaders: r.ExposeHeaders, MaxAge: opt.Val(r.MaxAgeSeconds)}
+		a := &corsAnswer{allowOrigin: origin, allowCredentials: true, allowMethods: r.AllowedMethods, exposeHeaders: r.ExposeHeaders, maxAge: opt.Val(r.MaxAgeSeconds)}
 		if allowed == "*" {
-			a.AllowOrigin, a.AllowCredentials = "*", false
+			a.allowOrigin, a.allowCredentials = "*", false
 		}
 		for _, h := range headers {
-			a.AllowHeaders = append(a.AllowHeaders, strings.ToLower(strings.TrimSpace(h)))
+			a.allowHeaders = append(a.allowHeaders, strings.ToLower(strings.TrimSpace(h)))
 		}
 		return a
 	}

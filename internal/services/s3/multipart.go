@@ -151,10 +151,9 @@ func (s *Service) uploadPart(ctx context.Context, _ *call.Authorized, in *api.Up
 		return nil, err
 	}
 	p, err := s.addPart(ctx, u, int(*in.PartNumber), got)
-	if err != nil {
+	if kept = mayBeKept(err); err != nil {
 		return nil, err
 	}
-	kept = true
 	out := &api.UploadPartOutput{ETag: new(quote(p.ETag)), ServerSideEncryption: new(encrypted)}
 	setChecksum(out, sum)
 	return out, nil
@@ -237,10 +236,9 @@ func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *ap
 		return nil, fmt.Errorf("copy %s/%s: %d bytes came of %d", bucket, key, got.Size, at.n)
 	}
 	p, err := s.addPart(ctx, u, int(*in.PartNumber), got)
-	if err != nil {
+	if kept = mayBeKept(err); err != nil {
 		return nil, err
 	}
-	kept = true
 	res := &api.CopyPartResult{ETag: new(quote(p.ETag)), LastModified: &p.Modified}
 	if u.Asked {
 		setChecksum(res, checksum{Algorithm: u.Sum.Algorithm, Value: p.Sum})

@@ -69,10 +69,10 @@ func (s *Service) putObject(ctx context.Context, rq *call.Authorized, in *api.Pu
 		return nil, err
 	}
 	v.hold(got)
-	if err = s.commit(ctx, b.Name, v, in.IfMatch, in.IfNoneMatch); err != nil {
+	err = s.commit(ctx, b.Name, v, in.IfMatch, in.IfNoneMatch)
+	if kept = mayBeKept(err); err != nil {
 		return nil, err
 	}
-	kept = true
 	out := &api.PutObjectOutput{ETag: new(quote(v.ETag)), ServerSideEncryption: new(encrypted), VersionId: v.publicID(), Expiration: expirationOf(b, v)}
 	setChecksum(out, v.Sum)
 	return out, nil
