@@ -22,13 +22,13 @@ check: gen-check fmt vet lint arch race ## exactly what CI runs before the clien
 
 gen: ## generate internal/gen from api/models, and docs/COVERAGE.md from the bindings
 	cd tools && $(GO) run ./apigen
-	$(GO) run ./cmd/coverage > docs/COVERAGE.md
+	$(GO) run ./cmd/tierra coverage > docs/COVERAGE.md
 
 gen-check: ## fail if generated files are not up to date
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf $$tmp' EXIT; \
 	(cd tools && $(GO) run ./apigen -out $$tmp/gen); \
 	diff -r -q $$tmp/gen internal/gen || { echo 'internal/gen is not up to date: run make gen'; exit 1; }; \
-	$(GO) run ./cmd/coverage > $$tmp/COVERAGE.md; \
+	$(GO) run ./cmd/tierra coverage > $$tmp/COVERAGE.md; \
 	diff -q $$tmp/COVERAGE.md docs/COVERAGE.md || { echo 'docs/COVERAGE.md is not up to date: run make gen'; exit 1; }
 
 fmt: ## fail if a file is not formatted

@@ -23,6 +23,8 @@ type cli struct {
 	Env     envCmd     `cmd:"" help:"Print the environment that points AWS tools at the server."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine gives: isolation, interpreters, limits."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Coverage coverageCmd `cmd:"" hidden:"" help:"Print docs/COVERAGE.md."`
 }
 
 const about = `A serverless cloud on your own ground.
@@ -42,7 +44,7 @@ func main() {
 	var c cli
 	parser := kong.Must(&c, kong.Name("tierra"), kong.Description(about), kong.UsageOnError(),
 		kong.DefaultEnvars("TIERRA"), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Vars{"loglevel": "warn"}, kong.BindTo(ctx, (*context.Context)(nil)))
 	args, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	if err := args.Run(); err != nil {

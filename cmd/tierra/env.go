@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/data/lease"
+)
+
+type envCmd struct {
+	Data    string `help:"Data folder of the server. Default: $XDG_DATA_HOME/tierra." type:"path" placeholder:"DIR"`
+	Profile bool   `help:"Write the profile \"tierra\" into the AWS configuration instead of printing variables."`
+}
+
+// Run prints the variables, for eval "$(tierra env)".
+func (c *envCmd) Run() error {
+	f, err := openFolder(c.Data)
+	if err != nil {
+		return err
+	}
+	s, err := f.readSecrets()
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no server has been started with the data folder %s yet; start one with `tierra serve%s`", f.dir, dataFlag(c.Data))
+	}
+	if err != nil {
+		return err
+	}
+	endpoint := "http://127.0.0.1:4566"
+	if h, ok := lease.Holder(f.dir); ok && h.Address != "" {
+		endpoint = h.Address
+	} else {
+		fmt.Fprintf(os.Stderr, "tierra: no server runs with this data folder now; it will be at %s unless --listen says otherwise\n", endpoint)
+	}
+	if c.Profile {
+		return writeProfile(s, endpoint)
+	}
+	fmt.Printf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s AWS_ENDPOINT_URL=%s\n",
+		s.AccessKey, s.Secret, s.Region, s.Region, endpoint)
+	fmt.Println("unset AWS_PROFILE AWS_SESSION_TOKEN")
+	return nil
+}
+
+// writeProfile puts a profile into the files that AWS tools read, leaving every
+// other profile as it is.
+func writeProfile(s *secrets, endpoint string) error {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return err
+	}
+	at := func(variable, name string) string {
+		if p := os.Getenv(variable); p != "" {
+			return p
+		}
+		return filepath.Join(home, ".aws", name)
+	}
+	config, credentials := at("AWS_CONFIG_FILE", "config"), at("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+	err = setSection(config, "profile tierra", [][2]string{{"region", s.Region}, {"endpoint_url", endpoint}})
+	if err == nil {
+		err = setSection(credentials, "tierra", [][2]string{{"aws_access_key_id", s.AccessKey}, {"aws_secret_access_key", s.Secret}})
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "Wrote the profile \"tierra\" to %s and %s. Use it with --profile tierra or AWS_PROFILE=tierra.\n", config, credentials)
+	return nil
+}
+
+// setSection replaces one section of an INI file, or appends it.
+func setSection(path, name string, values [][2]string) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var b strings.Builder
+	inside := false
+	in := bufio.NewScanner(strings.NewReader(string(old)))
+	for in.Scan() {
+		line := in.Text()
+		if t := strings.TrimSpace(line); strings.HasPrefix(t, "[") {
+			inside = strings.TrimSpace(strings.Trim(t, "[]")) == name
+		}
+		if !inside {
+			b.WriteString(line + "\n")
+		}
+	}
+	if s := b.String(); s != "" && !strings.HasSuffix(s, "\n\n") {
+		b.WriteByte('\n')
+	}
+	b.WriteString("[" + name + "]\n")
+	for _, v := range values {
+		b.WriteString(v[0] + " = " + v[1] + "\n")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return writeDurably(path, []byte(b.String()))
+}

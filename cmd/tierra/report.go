@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/tierra-cloud/tierra/internal/dev/client"
+)
+
+// report tells a person what happens: with colour and a line that is rewritten
+// on a terminal, in plain lines otherwise.
+type report struct {
+	mu      sync.Mutex
+	w       io.Writer
+	tty     bool
+	pending bool // a step's line is on the screen and not ended
+	colours map[string]int
+}
+
+func newReport(f *os.File) *report {
+	info, err := f.Stat()
+	tty := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return &report{w: f, tty: tty, colours: map[string]int{}}
+}
+
+func (r *report) colour(code int, s string) string {
+	if !r.tty {
+		return s
+	}
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, s)
+}
+
+func (r *report) println(s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending {
+		fmt.Fprint(r.w, "\r\x1b[K")
+		r.pending = false
+	}
+	fmt.Fprintln(r.w, s)
+}
+
+// Step implements deploy.Reporter.
+func (r *report) Step(text string) {
+	if !r.tty {
+		r.println(text + " …")
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.w, "\r\x1b[K\x1b[36m•\x1b[0m %s …", text)
+	r.pending = true
+}
+
+// Done implements deploy.Reporter.
+func (r *report) Done(text string) { r.println(r.colour(32, "✓") + " " + text) }
+
+// Event implements deploy.Reporter.
+func (r *report) Event(e client.Event) {
+	switch {
+	case strings.HasSuffix(e.Status, "_FAILED"):
+		r.println("  " + r.colour(31, e.Status) + " " + e.LogicalID + " " + e.Type + ": " + e.Reason)
+	case strings.HasSuffix(e.Status, "_COMPLETE") && e.Type != "AWS::CloudFormation::Stack":
+		line := "  " + r.colour(2, e.Status) + " " + e.LogicalID + " " + r.colour(2, e.Type)
+		if e.Reason != "" {
+			line += ": " + e.Reason
+		}
+		r.println(line)
+	}
+}
+
+// Line implements deploy.Reporter.
+func (r *report) Line(function, text string) {
+	r.mu.Lock()
+	c, ok := r.colours[function]
+	if !ok {
+		c = []int{36, 35, 33, 34, 32, 31}[len(r.colours)%6]
+		r.colours[function] = c
+	}
+	r.mu.Unlock()
+	r.println(r.colour(c, "["+function+"]") + " " + text)
+}
+
+// Problem implements deploy.Reporter.
+func (r *report) Problem(err error) { r.println(r.colour(31, "✗") + " " + err.Error()) }
