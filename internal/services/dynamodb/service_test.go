@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"context"
 	"testing"
 
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
@@ -18,7 +19,7 @@ func newWorld(t testing.TB) (*calltest.World, *Service) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Stop(t.Context()); err != nil {
+		if err := s.Stop(context.Background()); err != nil {
 			t.Log(err)
 		}
 	})

@@ -109,6 +109,9 @@ func definitions(defs []api.AttributeDefinition) (map[string]string, error) {
 }
 
 func keySchema(ks []api.KeySchemaElement) (hash, rng string, err error) {
+	if len(ks) == 0 {
+		return "", "", badParameter("KeySchema must not be empty")
+	}
 	if len(ks) > 2 {
 		return "", "", badParameter("A KeySchema of more than one HASH and one RANGE key is not supported by this version of Tierra")
 	}

@@ -72,11 +72,11 @@ func keyCondition(parts []Condition, hash, rng string) (*KeyCondition, error) {
 			return nil, err
 		}
 		if path.Nested() {
-			return nil, errorf("Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested attributes")
+			return nil, errorf("KeyConditionExpressions cannot have conditions on nested attributes")
 		}
 		name := path.Top()
 		if seen[name] {
-			return nil, errorf("Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key")
+			return nil, errorf("KeyConditionExpressions must only contain one condition per key")
 		}
 		seen[name] = true
 		switch name {
