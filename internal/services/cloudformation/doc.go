@@ -1,0 +1,39 @@
+// Package cloudformation is the room of AWS CloudFormation: stacks and change
+// sets, made of the resource types that the other rooms provide, from templates
+// in JSON, YAML and SAM.
+//
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/Welcome.html
+//
+// # How a stack operation runs
+//
+// A template is checked in full before anything is made: its form, its
+// references, its parameters, circles, the existence of every resource type and
+// the properties as far as their values are known. What fails there is answered
+// at once with the line, and leaves nothing behind.
+//
+// An operation then runs in the background. A stack's status says which phase it
+// is in (CREATE_IN_PROGRESS, ROLLBACK_IN_PROGRESS, UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
+// and so on), and each resource's record says how far it has come, so that an
+// operation that was interrupted by a crash goes on where it stood: what was
+// begun is begun again with the same token. Independent resources are made in
+// parallel.
+//
+// # Deliberate differences
+//
+//   - Unknown resource types and wrong properties are refused when the operation
+//     is asked for, not when the resource's turn comes.
+//   - A missing export is refused at the same time.
+//   - The operations that begin a stack operation may linger for a moment
+//     (Deps.Linger) before they answer, so that clients that poll every 30 s find
+//     a small stack ready when they first look.
+//   - In-flight resources are let finish when another fails; AWS cancels them.
+//   - An operation begun with session policies that is resumed after a crash
+//     goes on without any permission, because session policies are not stored.
+//
+// # Settings that are refused by name
+//
+// Stack policies, rollback triggers, notification topics, imports of resources,
+// CreationPolicy and UpdatePolicy, DeletionPolicy Snapshot, the Hooks section,
+// macros other than AWS::Serverless-2016-10-31 and AWS::LanguageExtensions,
+// dynamic references ({{resolve:…}}), parameters of the SSM types, rules.
+package cloudformation

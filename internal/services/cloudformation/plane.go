@@ -1,0 +1,332 @@
+package cloudformation
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
+)
+
+// parallel is how many resources of one stack are worked on at a time.
+const parallel = 32
+
+// plane runs the stack operations.
+type plane struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu   sync.Mutex
+	jobs map[string]chan struct{} // by stack id; closed at the end
+	halt bool
+}
+
+func (p *plane) init() {
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.jobs = map[string]chan struct{}{}
+}
+
+func (p *plane) stop(ctx context.Context) error {
+	p.mu.Lock()
+	p.halt = true
+	p.mu.Unlock()
+	p.cancel()
+	done := make(chan struct{})
+	go func() { p.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// launch carries on with a stack's operation in the background. as is who it
+// acts as; nil takes the stored one.
+func (s *Service) launch(sc scope, id string, as *call.As) <-chan struct{} {
+	p := &s.plane
+	done := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.halt {
+		close(done) // the next start takes it up
+		return done
+	}
+	p.jobs[id] = done
+	p.wg.Add(1)
+	go func() {
+		defer p.wg.Done()
+		// An error of the store leaves the operation for the next start.
+		_ = s.operate(p.ctx, sc, id, as)
+		p.mu.Lock()
+		if p.jobs[id] == done {
+			delete(p.jobs, id)
+		}
+		p.mu.Unlock()
+		close(done)
+	}()
+	return done
+}
+
+// linger waits a moment for the end of an operation.
+func (s *Service) linger(ctx context.Context, done <-chan struct{}) {
+	if s.d.Linger <= 0 {
+		return
+	}
+	select {
+	case <-done:
+	case <-s.d.Clock.After(s.d.Linger):
+	case <-ctx.Done():
+	}
+}
+
+// resume takes up what the last run left.
+func (s *Service) resume(ctx context.Context) error {
+	type left struct {
+		scope
+		id string
+	}
+	var all []left
+	err := s.view(ctx, func(rd data.Reader) error {
+		for p, err := range rd.Scan(runningPrefix(), data.PrefixEnd(runningPrefix()), false) {
+			if err != nil {
+				return err
+			}
+			if parts, ok := data.Parts(p.Key); ok && len(parts) == 4 {
+				all = append(all, left{scope{parts[1], parts[2]}, parts[3]})
+			}
+		}
+		return nil
+	})
+	for _, l := range all {
+		s.launch(l.scope, l.id, nil)
+	}
+	return err
+}
+
+// run is a stack operation under way.
+type run struct {
+	s    *Service
+	sc   scope
+	as   call.As
+	spec *specRecord
+	// tagsChanged says that the stack's tags are not those that its resources have.
+	tagsChanged bool
+	plan        *plan
+
+	mu   sync.Mutex
+	st   *stackRecord
+	recs map[string]*resourceRecord
+	seq  int64 // of the latest event
+	late bool  // the operation's time is over
+}
+
+// operate drives a stack from phase to phase until its operation has ended. The
+// status is the phase, so that this is also how an operation is resumed.
+func (s *Service) operate(ctx context.Context, sc scope, id string, as *call.As) error {
+	r := &run{s: s, sc: sc}
+	err := s.view(ctx, func(rd data.Reader) (err error) {
+		if r.st, err = get[stackRecord](rd, sc.stackKey(id)); err != nil || r.st == nil {
+			return err
+		}
+		if r.recs, err = sc.resources(rd, id); err != nil {
+			return err
+		}
+		r.seq, err = sc.lastEvent(rd, id)
+		return err
+	})
+	if err != nil || r.st == nil {
+		return err
+	}
+	r.as = s.principal(r.st, as)
+	for ctx.Err() == nil {
+		var err error
+		switch r.st.Status {
+		case api.StackStatusCreateInProgress, api.StackStatusUpdateInProgress:
+			err = r.forward(ctx)
+		case api.StackStatusRollbackInProgress:
+			err = r.rollbackCreate(ctx)
+		case api.StackStatusUpdateRollbackInProgress:
+			err = r.rollbackUpdate(ctx)
+		case api.StackStatusUpdateCompleteCleanupInProgress, api.StackStatusUpdateRollbackCompleteCleanupInProgress:
+			err = r.cleanup(ctx)
+		case api.StackStatusDeleteInProgress:
+			err = r.removeStack(ctx)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// principal is who an operation's calls are made as.
+func (s *Service) principal(st *stackRecord, as *call.As) call.As {
+	c := &st.Op.Caller
+	in := call.Incoming{Region: st.Region, Scheme: c.Scheme, Host: c.Host, UserAgent: serviceName}
+	switch {
+	case c.Role != "":
+		return call.AsRole(c.Role, "AWSCloudFormation", serviceName, st.Region).From(in)
+	case as != nil:
+		return *as
+	}
+	return call.AsIdentity(c.Identity, st.Region).From(in)
+}
+
+// load reads the specification that the stack is to have and makes its plan.
+func (r *run) load(ctx context.Context, spec string) error {
+	var now, prior *specRecord
+	err := r.s.view(ctx, func(rd data.Reader) (err error) {
+		if r.spec, err = get[specRecord](rd, r.sc.specKey(r.st.ID, spec)); err != nil || r.st.Prior == "" {
+			return err
+		}
+		if now, err = get[specRecord](rd, r.sc.specKey(r.st.ID, r.st.Spec)); err != nil {
+			return err
+		}
+		prior, err = get[specRecord](rd, r.sc.specKey(r.st.ID, r.st.Prior))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.spec == nil {
+		return fmt.Errorf("cloudformation: the specification of %s is gone", r.st.ID)
+	}
+	r.tagsChanged = now != nil && prior != nil && !sameTags(prior.Tags, now.Tags)
+	r.plan, err = r.s.plan(ctx, r.sc, r.spec, nil, r.st.Name, r.st.ID)
+	return err
+}
+
+func sameTags(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// finished reports a status in which no operation is under way.
+func finished(status string) bool { return !strings.HasSuffix(status, "_IN_PROGRESS") }
+
+// to brings the stack into a status and writes the event.
+func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.st.Status, r.st.Reason = status, reason
+	seq := r.seq + 1
+	err := r.s.d.Store.Update(ctx, func(tx data.Txn) error {
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		if finished(status) {
+			if err := tx.Delete(r.sc.runningKey(r.st.ID)); err != nil {
+				return err
+			}
+		}
+		if err := put(tx, r.sc.stackKey(r.st.ID), r.st); err != nil {
+			return err
+		}
+		return r.s.stackEvent(tx, r.st, seq)
+	})
+	if err == nil {
+		r.seq = seq
+	}
+	return err
+}
+
+// stackEvent writes the event of a stack's own status.
+func (s *Service) stackEvent(tx data.Txn, st *stackRecord, seq int64) error {
+	return put(tx, st.eventKey(st.ID, seq), &eventRecord{
+		ID: s.d.IDs.UUID(), Logical: st.Name, Physical: st.ID, Type: "AWS::CloudFormation::Stack",
+		Status: st.Status, Reason: st.Reason, Token: st.Op.Token, Op: st.Op.ID, At: s.d.Clock.Now(),
+	})
+}
+
+// save writes a resource's record and events of it: status and reason in turns.
+func (r *run) save(ctx context.Context, rec *resourceRecord, events ...eventRecord) error {
+	r.mu.Lock()
+	r.recs[rec.ID] = rec
+	from := r.seq + 1
+	r.seq += int64(len(events))
+	r.mu.Unlock()
+	now := r.s.d.Clock.Now()
+	rec.Updated = now
+	return r.s.d.Store.Update(ctx, func(tx data.Txn) error {
+		for i := range events {
+			e := events[i]
+			e.ID = fmt.Sprintf("%s-%s-%s-%d", rec.ID, e.Status, now.Format("2006-01-02T15:04:05.000Z"), from+int64(i))
+			e.Logical, e.At, e.Token, e.Op = rec.ID, now, r.st.Op.Token, r.st.Op.ID
+			if e.Type == "" {
+				e.Type = rec.Type
+			}
+			if err := put(tx, r.sc.eventKey(r.st.ID, from+int64(i)), &e); err != nil {
+				return err
+			}
+		}
+		return put(tx, r.sc.resourceKey(r.st.ID, rec.ID), rec)
+	})
+}
+
+// rec returns a copy of a resource's record, nil if there is none.
+func (r *run) rec(id string) *resourceRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rec := r.recs[id]; rec != nil {
+		c := *rec
+		return &c
+	}
+	return nil
+}
+
+// live is what the resources give while the operation runs.
+func (r *run) live() intrinsic.Resources {
+	return &view{plan: r.plan, seen: map[string]bool{}, known: func(id string) *existing {
+		if rec := r.rec(id); rec != nil && rec.Physical != "" {
+			return &rec.existing
+		}
+		return nil
+	}}
+}
+
+// failure notes that a resource failed; ids come out sorted in the reason.
+func (r *run) failure(ids ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.st.Op.Failed = append(r.st.Op.Failed, ids...)
+}
+
+// failedWords is how the reasons of stack events name what failed.
+func (r *run) failedWords() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	by := map[string][]string{}
+	for _, id := range r.st.Op.Failed {
+		verb := "create"
+		if rec := r.recs[id]; rec != nil && strings.HasPrefix(rec.Status, "UPDATE") {
+			verb = "update"
+		}
+		by[verb] = append(by[verb], id)
+	}
+	text := ""
+	for _, verb := range []string{"create", "update"} {
+		if ids := by[verb]; len(ids) > 0 {
+			sort.Strings(ids)
+			text += "The following resource(s) failed to " + verb + ": [" + strings.Join(ids, ", ") + "]. "
+		}
+	}
+	return text
+}

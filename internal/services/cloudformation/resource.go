@@ -1,0 +1,124 @@
+package cloudformation
+
+import (
+	"context"
+	"sort"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+	"github.com/tierra-cloud/tierra/internal/kernel/page"
+)
+
+func (s *Service) resourceBindings() []call.Binding {
+	return []call.Binding{
+		call.Bind(api.DescribeStackResource, onStack(s, "cloudformation:DescribeStackResource", func(in *api.DescribeStackResourceInput) *string { return in.StackName }, nil), s.describeStackResource),
+		call.Bind(api.DescribeStackResources, onStack(s, "cloudformation:DescribeStackResources", func(in *api.DescribeStackResourcesInput) *string { return in.StackName }, nil), s.describeStackResources),
+		call.Bind(api.ListStackResources, onStack(s, "cloudformation:ListStackResources", func(in *api.ListStackResourcesInput) *string { return in.StackName }, nil), s.listStackResources),
+	}
+}
+
+// stackResources reads a stack and its resources in order of their logical ids.
+func (s *Service) stackResources(ctx context.Context, rq *call.Authorized, name string) (st *stackRecord, out []*resourceRecord, err error) {
+	sc := scopeOf(rq.Decoded)
+	err = s.view(ctx, func(rd data.Reader) error {
+		if st, err = sc.find(rd, name); err != nil || st == nil {
+			return err
+		}
+		out, err = list[resourceRecord](rd, sc.key("resource", st.ID))
+		return err
+	})
+	return st, out, err
+}
+
+const noDrift = api.StackResourceDriftStatusNotChecked
+
+func (s *Service) describeStackResource(ctx context.Context, rq *call.Authorized, in *api.DescribeStackResourceInput) (*api.DescribeStackResourceOutput, error) {
+	name, id := opt.Val(in.StackName), opt.Val(in.LogicalResourceId)
+	st, all, err := s.stackResources(ctx, rq, name)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil {
+		return nil, fault.Of(fault.Validation, "Stack '%s' does not exist", name)
+	}
+	for _, r := range all {
+		if r.ID == id {
+			return &api.DescribeStackResourceOutput{StackResourceDetail: &api.StackResourceDetail{
+				StackName: new(st.Name), StackId: new(st.ID), LogicalResourceId: new(r.ID), PhysicalResourceId: opt.NonZero(r.Physical),
+				ResourceType: new(r.Type), LastUpdatedTimestamp: new(r.Updated), ResourceStatus: new(r.Status), ResourceStatusReason: opt.NonZero(r.Reason),
+				Metadata: new(opt.Or(opt.NonZero(r.Metadata), "{}")), DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: new(noDrift)},
+			}}, nil
+		}
+	}
+	return nil, fault.Of(fault.Validation, "Resource %s does not exist for stack %s", id, st.Name)
+}
+
+func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorized, in *api.DescribeStackResourcesInput) (*api.DescribeStackResourcesOutput, error) {
+	name := opt.Val(in.StackName)
+	if in.StackName == nil {
+		if in.PhysicalResourceId == nil {
+			return nil, fault.Of(fault.Validation, "1 validation error detected: Either StackName or PhysicalResourceId must be specified")
+		}
+		return nil, fault.Of(fault.Validation, "PhysicalResourceId: to find a stack by the physical id of one of its resources is not supported yet; give StackName")
+	}
+	st, all, err := s.stackResources(ctx, rq, name)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil {
+		return nil, fault.Of(fault.Validation, "Stack with id %s does not exist", name)
+	}
+	out := &api.DescribeStackResourcesOutput{StackResources: []api.StackResource{}}
+	for _, r := range all {
+		if in.LogicalResourceId != nil && *in.LogicalResourceId != r.ID || in.PhysicalResourceId != nil && *in.PhysicalResourceId != r.Physical {
+			continue
+		}
+		out.StackResources = append(out.StackResources, api.StackResource{
+			StackName: new(st.Name), StackId: new(st.ID), LogicalResourceId: new(r.ID), PhysicalResourceId: opt.NonZero(r.Physical),
+			ResourceType: new(r.Type), Timestamp: new(r.Updated), ResourceStatus: new(r.Status), ResourceStatusReason: opt.NonZero(r.Reason),
+			DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: new(noDrift)},
+		})
+	}
+	if in.LogicalResourceId != nil && len(out.StackResources) == 0 {
+		return nil, fault.Of(fault.Validation, "Resource %s does not exist for stack %s", *in.LogicalResourceId, st.Name)
+	}
+	return out, nil
+}
+
+// resourcesPerPage is how many resources one listing has at most.
+const resourcesPerPage = 100
+
+func (s *Service) listStackResources(ctx context.Context, rq *call.Authorized, in *api.ListStackResourcesInput) (*api.ListStackResourcesOutput, error) {
+	name := opt.Val(in.StackName)
+	after, err := page.After(opt.Val(in.NextToken))
+	if err != nil {
+		return nil, fault.Of(fault.Validation, "Invalid NextToken")
+	}
+	st, all, err := s.stackResources(ctx, rq, name)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil {
+		return nil, fault.Of(fault.Validation, "Stack with id %s does not exist", name)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
+	out := &api.ListStackResourcesOutput{StackResourceSummaries: []api.StackResourceSummary{}}
+	for _, r := range all {
+		if after != "" && r.ID <= after {
+			continue
+		}
+		if n := len(out.StackResourceSummaries); n == resourcesPerPage {
+			out.NextToken = new(page.Token(*out.StackResourceSummaries[n-1].LogicalResourceId))
+			break
+		}
+		out.StackResourceSummaries = append(out.StackResourceSummaries, api.StackResourceSummary{
+			LogicalResourceId: new(r.ID), PhysicalResourceId: opt.NonZero(r.Physical), ResourceType: new(r.Type),
+			LastUpdatedTimestamp: new(r.Updated), ResourceStatus: new(r.Status), ResourceStatusReason: opt.NonZero(r.Reason),
+			DriftInformation: &api.StackResourceDriftInformationSummary{StackResourceDriftStatus: new(noDrift)},
+		})
+	}
+	return out, nil
+}

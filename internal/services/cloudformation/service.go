@@ -1,0 +1,74 @@
+package cloudformation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/resource"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
+	"github.com/tierra-cloud/tierra/internal/kernel/clock"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
+	"github.com/tierra-cloud/tierra/internal/kernel/model"
+)
+
+// Deps is what the room needs.
+type Deps struct {
+	Store  data.Store
+	Clock  clock.Clock
+	IDs    *ids.Source
+	Caller call.Caller
+	// Types returns the resource types of all rooms. It is called once, when the
+	// first template comes.
+	Types func() []resource.Type
+	// Linger is how long the operations that begin a stack operation wait for its
+	// end before they answer; zero answers at once.
+	Linger time.Duration
+}
+
+// Service is the room.
+type Service struct {
+	d     Deps
+	plane plane
+	types func() map[string]*resource.Type
+}
+
+// New makes the room.
+func New(d Deps) *Service {
+	s := &Service{d: d}
+	s.plane.init()
+	s.types = sync.OnceValue(func() map[string]*resource.Type {
+		m := map[string]*resource.Type{}
+		for _, t := range append(ownTypes(), d.Types()...) {
+			m[t.Name] = &t
+		}
+		return m
+	})
+	return s
+}
+
+// Model implements call.Service.
+func (s *Service) Model() *model.Service { return api.CreateStack.Service }
+
+// Bindings implements call.Service.
+func (s *Service) Bindings() []call.Binding {
+	var out []call.Binding
+	for _, topic := range [][]call.Binding{
+		s.stackBindings(), s.describeBindings(), s.changeSetBindings(), s.eventBindings(), s.resourceBindings(), s.templateBindings(), s.exportBindings(),
+	} {
+		out = append(out, topic...)
+	}
+	return out
+}
+
+// Start implements call.Worker: it resumes the stack operations that the last
+// run left.
+func (s *Service) Start(ctx context.Context) error { return s.resume(ctx) }
+
+// Stop implements call.Worker. Operations that are under way stop between two
+// steps and go on at the next start.
+func (s *Service) Stop(ctx context.Context) error { return s.plane.stop(ctx) }
+
+var _ call.Worker = (*Service)(nil)
