@@ -8,15 +8,15 @@ import (
 )
 
 func BatchEntryIdsNotDistinct(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "BatchEntryIdsNotDistinct", Status: 400, Sender: true, QueryCode: "", Shape: "BatchEntryIdsNotDistinct", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "BatchEntryIdsNotDistinct", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", Shape: "BatchEntryIdsNotDistinct", Message: fmt.Sprintf(format, args...)}
 }
 
 func BatchRequestTooLong(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "BatchRequestTooLong", Status: 400, Sender: true, QueryCode: "", Shape: "BatchRequestTooLong", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "BatchRequestTooLong", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.BatchRequestTooLong", Shape: "BatchRequestTooLong", Message: fmt.Sprintf(format, args...)}
 }
 
 func EmptyBatchRequest(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "EmptyBatchRequest", Status: 400, Sender: true, QueryCode: "", Shape: "EmptyBatchRequest", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "EmptyBatchRequest", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.EmptyBatchRequest", Shape: "EmptyBatchRequest", Message: fmt.Sprintf(format, args...)}
 }
 
 func InvalidAddress(format string, args ...any) *fault.Fault {
@@ -32,7 +32,7 @@ func InvalidAttributeValue(format string, args ...any) *fault.Fault {
 }
 
 func InvalidBatchEntryId(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "InvalidBatchEntryId", Status: 400, Sender: true, QueryCode: "", Shape: "InvalidBatchEntryId", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "InvalidBatchEntryId", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.InvalidBatchEntryId", Shape: "InvalidBatchEntryId", Message: fmt.Sprintf(format, args...)}
 }
 
 func InvalidIdFormat(format string, args ...any) *fault.Fault {
@@ -48,35 +48,35 @@ func InvalidSecurity(format string, args ...any) *fault.Fault {
 }
 
 func KmsAccessDenied(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsAccessDenied", Status: 400, Sender: true, QueryCode: "", Shape: "KmsAccessDenied", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsAccessDenied", Status: 400, Sender: true, QueryCode: "KMS.AccessDeniedException", Shape: "KmsAccessDenied", Message: fmt.Sprintf(format, args...)}
 }
 
 func KmsDisabled(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsDisabled", Status: 400, Sender: true, QueryCode: "", Shape: "KmsDisabled", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsDisabled", Status: 400, Sender: true, QueryCode: "KMS.DisabledException", Shape: "KmsDisabled", Message: fmt.Sprintf(format, args...)}
 }
 
 func KmsInvalidKeyUsage(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsInvalidKeyUsage", Status: 400, Sender: true, QueryCode: "", Shape: "KmsInvalidKeyUsage", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsInvalidKeyUsage", Status: 400, Sender: true, QueryCode: "KMS.InvalidKeyUsageException", Shape: "KmsInvalidKeyUsage", Message: fmt.Sprintf(format, args...)}
 }
 
 func KmsInvalidState(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsInvalidState", Status: 400, Sender: true, QueryCode: "", Shape: "KmsInvalidState", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsInvalidState", Status: 400, Sender: true, QueryCode: "KMS.InvalidStateException", Shape: "KmsInvalidState", Message: fmt.Sprintf(format, args...)}
 }
 
 func KmsNotFound(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsNotFound", Status: 400, Sender: true, QueryCode: "", Shape: "KmsNotFound", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsNotFound", Status: 400, Sender: true, QueryCode: "KMS.NotFoundException", Shape: "KmsNotFound", Message: fmt.Sprintf(format, args...)}
 }
 
 func KmsOptInRequired(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsOptInRequired", Status: 400, Sender: true, QueryCode: "", Shape: "KmsOptInRequired", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsOptInRequired", Status: 400, Sender: true, QueryCode: "KMS.OptInRequired", Shape: "KmsOptInRequired", Message: fmt.Sprintf(format, args...)}
 }
 
 func KmsThrottled(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "KmsThrottled", Status: 400, Sender: true, QueryCode: "", Shape: "KmsThrottled", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "KmsThrottled", Status: 400, Sender: true, QueryCode: "KMS.ThrottlingException", Shape: "KmsThrottled", Message: fmt.Sprintf(format, args...)}
 }
 
 func MessageNotInflight(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "MessageNotInflight", Status: 400, Sender: true, QueryCode: "", Shape: "MessageNotInflight", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "MessageNotInflight", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.MessageNotInflight", Shape: "MessageNotInflight", Message: fmt.Sprintf(format, args...)}
 }
 
 func OverLimit(format string, args ...any) *fault.Fault {
@@ -84,19 +84,19 @@ func OverLimit(format string, args ...any) *fault.Fault {
 }
 
 func PurgeQueueInProgress(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "PurgeQueueInProgress", Status: 400, Sender: true, QueryCode: "", Shape: "PurgeQueueInProgress", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "PurgeQueueInProgress", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.PurgeQueueInProgress", Shape: "PurgeQueueInProgress", Message: fmt.Sprintf(format, args...)}
 }
 
 func QueueDeletedRecently(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "QueueDeletedRecently", Status: 400, Sender: true, QueryCode: "", Shape: "QueueDeletedRecently", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "QueueDeletedRecently", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.QueueDeletedRecently", Shape: "QueueDeletedRecently", Message: fmt.Sprintf(format, args...)}
 }
 
 func QueueDoesNotExist(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "QueueDoesNotExist", Status: 400, Sender: true, QueryCode: "", Shape: "QueueDoesNotExist", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "QueueDoesNotExist", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.NonExistentQueue", Shape: "QueueDoesNotExist", Message: fmt.Sprintf(format, args...)}
 }
 
 func QueueNameExists(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "QueueNameExists", Status: 400, Sender: true, QueryCode: "", Shape: "QueueNameExists", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "QueueNameExists", Status: 400, Sender: true, QueryCode: "QueueAlreadyExists", Shape: "QueueNameExists", Message: fmt.Sprintf(format, args...)}
 }
 
 func ReceiptHandleIsInvalid(format string, args ...any) *fault.Fault {
@@ -112,9 +112,9 @@ func ResourceNotFoundException(format string, args ...any) *fault.Fault {
 }
 
 func TooManyEntriesInBatchRequest(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "TooManyEntriesInBatchRequest", Status: 400, Sender: true, QueryCode: "", Shape: "TooManyEntriesInBatchRequest", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "TooManyEntriesInBatchRequest", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", Shape: "TooManyEntriesInBatchRequest", Message: fmt.Sprintf(format, args...)}
 }
 
 func UnsupportedOperation(format string, args ...any) *fault.Fault {
-	return &fault.Fault{Code: "UnsupportedOperation", Status: 400, Sender: true, QueryCode: "", Shape: "UnsupportedOperation", Message: fmt.Sprintf(format, args...)}
+	return &fault.Fault{Code: "UnsupportedOperation", Status: 400, Sender: true, QueryCode: "AWS.SimpleQueueService.UnsupportedOperation", Shape: "UnsupportedOperation", Message: fmt.Sprintf(format, args...)}
 }

@@ -119,14 +119,14 @@ type Shape struct {
 	// ElemNamespace and KeyNamespace are those of the elements that ElemName and
 	// KeyName name.
 	ElemNamespace, KeyNamespace string
-	TimeFormat        TimeFormat
-	Payload           int // index of the member that is the HTTP body, or None
-	Union             bool
-	Streaming         bool
-	RequiresLength    bool
-	Sensitive         bool
-	Wrapper           bool
-	EventPayload      bool
+	TimeFormat                  TimeFormat
+	Payload                     int // index of the member that is the HTTP body, or None
+	Union                       bool
+	Streaming                   bool
+	RequiresLength              bool
+	Sensitive                   bool
+	Wrapper                     bool
+	EventPayload                bool
 
 	// Constraints. HasMin and HasMax say whether Min and Max count; they bound a
 	// string's characters, a blob's bytes, a list's or map's entries, a number's value.

@@ -12,6 +12,8 @@ type queryForm struct {
 	members map[[2]string]string
 	// maps are the names of keys and values, by map.
 	maps map[string][2]string
+	// errors are codes by error shape, where they differ from its name.
+	errors map[string]string
 }
 
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-xml.html
@@ -51,6 +53,26 @@ var queryForms = map[string]queryForm{"SQS": {
 		"QueueAttributeMap":             {"Name", "Value"},
 		"TagMap":                        {"Key", "Value"},
 	},
+	errors: map[string]string{
+		"BatchEntryIdsNotDistinct":     "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+		"BatchRequestTooLong":          "AWS.SimpleQueueService.BatchRequestTooLong",
+		"EmptyBatchRequest":            "AWS.SimpleQueueService.EmptyBatchRequest",
+		"InvalidBatchEntryId":          "AWS.SimpleQueueService.InvalidBatchEntryId",
+		"KmsAccessDenied":              "KMS.AccessDeniedException",
+		"KmsDisabled":                  "KMS.DisabledException",
+		"KmsInvalidKeyUsage":           "KMS.InvalidKeyUsageException",
+		"KmsInvalidState":              "KMS.InvalidStateException",
+		"KmsNotFound":                  "KMS.NotFoundException",
+		"KmsOptInRequired":             "KMS.OptInRequired",
+		"KmsThrottled":                 "KMS.ThrottlingException",
+		"MessageNotInflight":           "AWS.SimpleQueueService.MessageNotInflight",
+		"PurgeQueueInProgress":         "AWS.SimpleQueueService.PurgeQueueInProgress",
+		"QueueDeletedRecently":         "AWS.SimpleQueueService.QueueDeletedRecently",
+		"QueueDoesNotExist":            "AWS.SimpleQueueService.NonExistentQueue",
+		"QueueNameExists":              "QueueAlreadyExists",
+		"TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+		"UnsupportedOperation":         "AWS.SimpleQueueService.UnsupportedOperation",
+	},
 }}
 
 // older adds to a loaded model what its older clients know.
@@ -66,6 +88,9 @@ func (s *Service) older() {
 		sh := &s.Shapes[i]
 		if names, ok := f.maps[sh.Name]; ok {
 			sh.KeyName, sh.ElemName = names[0], names[1]
+		}
+		if code := f.errors[sh.Name]; code != "" && sh.Error != nil {
+			sh.Error.QueryCode = code
 		}
 		for j := range sh.Members {
 			m := &sh.Members[j]
