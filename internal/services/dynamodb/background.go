@@ -23,7 +23,8 @@ const (
 type background struct {
 	ctx    context.Context
 	cancel context.CancelFunc
-	jobs   sync.WaitGroup
+	jobs   sync.WaitGroup // that end by themselves
+	worker sync.WaitGroup // that ends with ctx
 	mu     sync.Mutex
 	closed bool
 }
@@ -94,7 +95,7 @@ func (s *Service) Start(ctx context.Context) error {
 	for _, key := range rubbish {
 		s.run(func(ctx context.Context) { s.purge(ctx, key) })
 	}
-	s.run(s.sweeps)
+	s.worker.Go(func() { s.sweeps(s.ctx) })
 	return nil
 }
 
@@ -105,7 +106,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	s.cancel()
 	done := make(chan struct{})
-	go func() { s.jobs.Wait(); close(done) }()
+	go func() { s.jobs.Wait(); s.worker.Wait(); close(done) }()
 	select {
 	case <-done:
 		return nil

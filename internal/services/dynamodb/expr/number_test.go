@@ -115,6 +115,9 @@ func FuzzNumber(f *testing.F) {
 		if err != nil || again != n {
 			t.Fatalf("%q is %s, which is %s: %v", s, n, again, err)
 		}
+		if n == (Number{}) {
+			return // of any exponent, which math/big need not know
+		}
 		if want, ok := new(big.Rat).SetString(s); !ok {
 			t.Fatalf("%q is no number", s)
 		} else if got, _ := new(big.Rat).SetString(n.String()); got.Cmp(want) != 0 {
