@@ -273,15 +273,17 @@ func choosePart(u *upload, have []*part, want []api.CompletedPart) ([]*part, err
 	for _, p := range have {
 		byNumber[p.Number] = p
 	}
-	chosen := make([]*part, len(want))
-	last := 0
-	for i := range want {
-		w := &want[i]
-		n := int(opt.Val(w.PartNumber))
+	for i, last := 0, 0; i < len(want); i++ {
+		n := int(opt.Val(want[i].PartNumber))
 		if n <= last {
 			return nil, fault.New("InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number.").With("UploadId", u.ID)
 		}
 		last = n
+	}
+	chosen := make([]*part, len(want))
+	for i := range want {
+		w := &want[i]
+		n := int(opt.Val(w.PartNumber))
 		p := byNumber[n]
 		if p == nil || !sameETag(opt.Val(w.ETag), p.ETag) {
 			return nil, invalidPart(u, n, opt.Val(w.ETag))
