@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/edge/identify"
@@ -246,13 +247,33 @@ func (x *exchange) fail(w http.ResponseWriter, err error) {
 		f = fault.Of(fault.InternalFailure, "The request failed for a reason within the server; its log has the details under the request id %s.", x.in.RequestID)
 	}
 	if x.codec == nil {
-		x.codec = x.p.codecs[model.RestXML]
-		if x.t.Protocol != 0 {
-			x.codec = x.p.codecs[x.t.Protocol]
-		}
-		x.rq.HTTP, x.rq.Service, x.rq.ID = x.r, x.t.Service, x.in.RequestID
+		x.guess()
 	}
 	x.codec.EncodeFault(w, &x.rq, f)
+}
+
+// guess chooses the protocol to answer in where no service was found: what the
+// request looks like.
+func (x *exchange) guess() {
+	s, p := x.t.Service, x.t.Protocol
+	if s == nil {
+		s = &model.Service{}
+		switch {
+		case x.r.Header.Get("X-Amz-Target") != "":
+			p = model.JSON
+		case strings.HasPrefix(x.r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+			p = model.Query
+			if x.sig != nil && x.sig.Service == "ec2" {
+				p = model.EC2
+			}
+		case x.sig == nil:
+			p = model.RestXML
+		default:
+			p = model.RestJSON
+		}
+	}
+	x.codec = x.p.codecs[p]
+	x.rq = protocol.Request{HTTP: x.r, Service: s, ID: x.in.RequestID}
 }
 
 // run takes the request through the stages up to the handler's output.
@@ -313,7 +334,7 @@ func (x *exchange) identify() error {
 	} else {
 		x.path = sigv4.Normalize(x.path)
 	}
-	if x.sig != nil {
+	if x.sig != nil && x.sig.Region != "" {
 		x.in.Region = x.sig.Region
 	}
 	return nil
@@ -330,7 +351,7 @@ func (x *exchange) signed() *sigv4.Request {
 	if len(path) > 0 && path[0] != '/' { // absolute form
 		path = x.r.URL.EscapedPath()
 	}
-	return &sigv4.Request{Method: x.r.Method, Path: path, Query: query, Host: x.r.Host, Header: func(name string) []string {
+	return &sigv4.Request{Method: x.r.Method, Path: path, Query: query, Host: x.r.Host, Bucket: x.t.Bucket, Header: func(name string) []string {
 		if name == "content-length" {
 			return []string{fmt.Sprint(x.r.ContentLength)}
 		}
@@ -378,18 +399,24 @@ func (x *exchange) bucket() string {
 	return b
 }
 
-// formValues reads a form body, whose bytes stay readable.
+// formValues returns the values of a form body, whose bytes stay readable.
 func (x *exchange) formValues() map[string][]string {
-	if x.form == nil {
-		x.form = map[string][]string{}
+	if x.form != nil {
+		return x.form
+	}
+	x.form = map[string][]string{}
+	w, ok := x.rq.Body.(whole)
+	if !ok {
 		body, err := io.ReadAll(io.LimitReader(x.r.Body, maxBody+1))
+		if err != nil {
+			return x.form
+		}
 		x.r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), x.r.Body))
 		x.rq.Body = x.r.Body
-		if err == nil {
-			if v, err := parseForm(body); err == nil {
-				x.form = v
-			}
-		}
+		w.b = body
+	}
+	if v, err := parseForm(w.b); err == nil {
+		x.form = v
 	}
 	return x.form
 }

@@ -16,6 +16,8 @@ type Request struct {
 	// Path and Query are as they stand on the wire, without the "?" between them.
 	Path, Query string
 	Host        string
+	// Bucket is the bucket that the host names, for Signature Version 2.
+	Bucket string
 	// Header returns all values of a header, whose name comes in lower case.
 	Header func(name string) []string
 }
@@ -72,6 +74,7 @@ type Signature struct {
 	Value         string // 64 hexadecimal digits
 	Token         string // the session token that came with it
 	Presigned     bool
+	Legacy        bool          // a presigned URL of Signature Version 2; Time is when it expires
 	Expires       time.Duration // of a presigned request
 	// PayloadHash is what x-amz-content-sha256 says; "" if it is absent.
 	PayloadHash string

@@ -22,7 +22,7 @@ func Find(r *Request) (*Signature, error) {
 	case query:
 		return fromQuery(r)
 	case strings.Contains(r.Query, "Signature=") && strings.Contains(r.Query, "AWSAccessKeyId="):
-		return nil, fault.New("InvalidRequest", 400, "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+		return findLegacy(r)
 	}
 	return nil, nil
 }

@@ -365,3 +365,31 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// TestLegacy verifies the presigned URL of the example in AWS's documentation of
+// Signature Version 2, and refuses it when a byte or the time is another.
+func TestLegacy(t *testing.T) {
+	const query = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620"
+	check := func(path, query string, now time.Time) error {
+		r := &Request{Method: "GET", Path: path, Query: query, Host: "johnsmith.s3.amazonaws.com", Bucket: "johnsmith", Header: func(string) []string { return nil }}
+		s, err := Find(r)
+		if err != nil {
+			return err
+		}
+		var keys Keys
+		return keys.Verify(r, s, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", StyleOf("s3"), now)
+	}
+	early := time.Unix(1175139000, 0)
+	if err := check("/photos/puppy.jpg", query, early); err != nil {
+		t.Errorf("the documented URL is refused: %v", err)
+	}
+	if check("/photos/puppy.jpe", query, early) == nil {
+		t.Error("another key is let through")
+	}
+	if check("/photos/puppy.jpg", strings.Replace(query, "1175139620", "1175139621", 1), early) == nil {
+		t.Error("a longer life is let through")
+	}
+	if check("/photos/puppy.jpg", query, time.Unix(1175139621, 0)) == nil {
+		t.Error("an expired URL is let through")
+	}
+}

@@ -45,6 +45,9 @@ func (k *Keys) get(secret string, sc Scope) []byte {
 // Verify checks a signature that Find found. payloadHash is the hash to sign
 // with: the value of x-amz-content-sha256 where there is one, else the body's.
 func (k *Keys) Verify(r *Request, s *Signature, secret, payloadHash string, st Style, now time.Time) error {
+	if s.Legacy {
+		return s.verifyLegacy(r, secret, r.Bucket, now)
+	}
 	if err := s.inTime(now); err != nil {
 		return err
 	}
