@@ -92,7 +92,7 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool) (_ *proces
 	}()
 	if l.privileged {
 		plan.hostID = l.users.take()
-		p.user = plan.hostID
+		p.user, p.host = plan.hostID, plan.hostID
 	}
 	if l.cgroups != nil {
 		if p.group, err = l.cgroups.newGroup(name, spec); err != nil {

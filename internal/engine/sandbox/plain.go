@@ -107,6 +107,10 @@ func (l *plainLauncher) Launch(ctx context.Context, spec Spec) (_ Process, err e
 	})
 	if err != nil {
 		outR.Close()
+		var pathErr *os.PathError
+		if errors.As(err, &pathErr) {
+			err = &ExecError{spec.Argv[0], pathErr.Err}
+		}
 		return nil, fmt.Errorf("launching %s: %w", spec.Argv[0], err)
 	}
 	p := &plainProcess{l: l, proc: proc, output: outR, tmp: tmp, done: make(chan struct{})}
@@ -201,11 +205,17 @@ func (p *plainProcess) watch() {
 // Pid implements Process.
 func (p *plainProcess) Pid() int { return p.proc.Pid }
 
+// User implements Process.
+func (p *plainProcess) User() int { return 0 }
+
 // Output implements Process.
 func (p *plainProcess) Output() *os.File { return p.output }
 
 // Listener implements Process.
 func (p *plainProcess) Listener() net.Listener { return nil }
+
+// Done implements Process.
+func (p *plainProcess) Done() <-chan struct{} { return p.done }
 
 // Wait implements Process.
 func (p *plainProcess) Wait(ctx context.Context) (ExitStatus, error) {

@@ -23,7 +23,8 @@ type process struct {
 	output   *os.File
 	listener net.Listener
 	group    *group
-	user     int
+	host     int // the user on the host
+	user     int // the same, until it is given back
 
 	mu     sync.Mutex
 	frozen bool
@@ -98,11 +99,17 @@ func (p *process) release() error {
 // Pid implements Process.
 func (p *process) Pid() int { return p.proc.Pid }
 
+// User implements Process.
+func (p *process) User() int { return p.host }
+
 // Output implements Process.
 func (p *process) Output() *os.File { return p.output }
 
 // Listener implements Process.
 func (p *process) Listener() net.Listener { return p.listener }
+
+// Done implements Process.
+func (p *process) Done() <-chan struct{} { return p.done }
 
 // Wait implements Process.
 func (p *process) Wait(ctx context.Context) (ExitStatus, error) {

@@ -28,11 +28,16 @@ type Launcher interface {
 type Process interface {
 	// Pid is the host's process id of the sandbox's first process.
 	Pid() int
+	// User is the host's user that the sandbox alone runs as, or 0 where it
+	// shares the server's.
+	User() int
 	// Output is the read end of the pipe that is both standard output and
 	// standard error of the sandbox, in the order of writing.
 	Output() *os.File
 	// Listener is the socket that Spec.Loopback asked for, or nil.
 	Listener() net.Listener
+	// Done is closed when the program has ended and everything of the sandbox is gone.
+	Done() <-chan struct{}
 	// Wait blocks until the program has ended and everything of the sandbox is
 	// gone. It may be called many times and from several goroutines.
 	Wait(ctx context.Context) (ExitStatus, error)
@@ -181,6 +186,19 @@ type Check struct {
 	// Fix tells what to do about it; empty when OK.
 	Fix string
 }
+
+// ExecError tells that a sandbox was made but its program could not be executed.
+type ExecError struct {
+	// Program is its path inside.
+	Program string
+	// Err is the system's answer.
+	Err error
+}
+
+func (e *ExecError) Error() string { return "executing " + e.Program + ": " + e.Err.Error() }
+
+// Unwrap returns the system's answer.
+func (e *ExecError) Unwrap() error { return e.Err }
 
 // Report is what a probe of the host found.
 type Report struct {

@@ -164,19 +164,6 @@ func (s *script) encode(report int) ([]byte, error) {
 	return append(out, s.data...), nil
 }
 
-// StepError tells which step of the sandbox's set-up the kernel refused.
-type StepError struct {
-	// Step is what was attempted.
-	Step string
-	// Errno is the kernel's answer.
-	Errno syscall.Errno
-}
-
-func (e *StepError) Error() string { return e.Step + ": " + e.Errno.Error() }
-
-// Unwrap returns the kernel's answer.
-func (e *StepError) Unwrap() error { return e.Errno }
-
 // failure decodes the machine's report of a failed step.
 func (s *script) failure(report []byte) error {
 	if len(report) != 16 {
@@ -186,9 +173,12 @@ func (s *script) failure(report []byte) error {
 	errno := syscall.Errno(-int64(binary.LittleEndian.Uint64(report[8:])))
 	i := int((at - scriptBase - headerBytes) / stepBytes)
 	if i < 0 || i >= len(s.steps) {
-		return &StepError{"an unknown step", errno}
+		return fmt.Errorf("an unknown step: %w", errno)
 	}
-	return &StepError{s.steps[i].what, errno}
+	if s.steps[i].words[0] == unix.SYS_EXECVE {
+		return &ExecError{s.steps[i].what, errno}
+	}
+	return fmt.Errorf("%s: %w", s.steps[i].what, errno)
 }
 
 // The first step of every script closes descriptor 0, so whatever is opened

@@ -233,5 +233,5 @@ func (p *plan) run(s *script) {
 		return
 	}
 	s.call("hiding descriptors", unix.SYS_CLOSE_RANGE, 3+len(p.spec.Files), all, unix.CLOSE_RANGE_CLOEXEC)
-	s.call("executing "+p.spec.Argv[0], unix.SYS_EXECVE, s.str(p.spec.Argv[0]), s.strs(p.spec.Argv), s.strs(p.spec.Env))
+	s.call(p.spec.Argv[0], unix.SYS_EXECVE, s.str(p.spec.Argv[0]), s.strs(p.spec.Argv), s.strs(p.spec.Env))
 }

@@ -1,0 +1,361 @@
+// Runs a Node.js handler: reads events from the engine's socket, answers on it.
+//
+// The messages are described in the engine's framed.go. The socket is read
+// synchronously: between two events there is nothing to do, as on AWS, where the
+// environment is frozen then; and an idle event loop has no handle of ours, so
+// that its emptiness can be waited for. Timers and I/O get a turn of the event
+// loop before each event.
+'use strict';
+
+const fs = require('fs');
+
+const FD = Number(process.env._TIERRA_FD || 3);
+delete process.env._TIERRA_FD;
+const NODE = Number(process.env._TIERRA_NODE || 0); // the major version that was asked for
+delete process.env._TIERRA_NODE;
+const READY = 2, INIT_ERROR = 3, RESPONSE = 4, ERROR = 5, FATAL = 6;
+const MAX = 6 * 1024 * 1024 + 100;
+
+let requestId; // of the present event
+let initialised = false;
+let active = false; // an event is being handled
+let whenEmpty = null; // what to do when the event loop runs empty
+
+// ---- messages
+
+let input = Buffer.allocUnsafeSlow(16 * 1024);
+let output = Buffer.allocUnsafeSlow(16 * 1024);
+
+function readSome(buf, at) {
+  for (;;) {
+    try {
+      const n = fs.readSync(FD, buf, at, buf.length - at, null);
+      if (n === 0) process.reallyExit(0);
+      return n;
+    } catch (e) {
+      if (e.code !== 'EINTR' && e.code !== 'EAGAIN') process.reallyExit(0);
+    }
+  }
+}
+
+// receive returns a buffer that holds a message's body from 5 to end.
+function receive() {
+  let have = 0;
+  while (have < 5) have += readSome(input, have);
+  const end = 5 + input.readUInt32LE(0);
+  let buf = input;
+  if (end > buf.length) {
+    buf = Buffer.allocUnsafeSlow(end);
+    input.copy(buf, 0, 0, have);
+  }
+  while (have < end) have += readSome(buf, have);
+  return { buf, end };
+}
+
+function writeAll(fd, buf, at, end) {
+  while (at < end) {
+    try {
+      at += fs.writeSync(fd, buf, at, end - at);
+    } catch (e) {
+      if (e.code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      else if (e.code !== 'EINTR') throw e;
+    }
+  }
+}
+
+// send returns false if the body is too large.
+function send(kind, text) {
+  // A character takes three bytes at most.
+  let buf = output, n;
+  if (5 + 3 * text.length > buf.length) {
+    n = Buffer.byteLength(text);
+    if (n > MAX) return false;
+    if (5 + n > buf.length) buf = Buffer.allocUnsafeSlow(5 + n);
+  }
+  n = buf.utf8Write(text, 5);
+  buf.writeUInt32LE(n, 0);
+  buf[4] = kind;
+  writeAll(FD, buf, 0, 5 + n);
+  return true;
+}
+
+// ---- log
+
+function log(level, args) {
+  const util = require('util');
+  const line = `${new Date().toISOString()}\t${requestId}\t${level}\t${util.format(...args)}`;
+  const b = Buffer.from(line.replace(/\n/g, '\r') + '\n');
+  writeAll(1, b, 0, b.length);
+}
+
+const levels = { log: 'INFO', info: 'INFO', debug: 'DEBUG', warn: 'WARN', error: 'ERROR', trace: 'TRACE', fatal: 'FATAL' };
+for (const name of Object.keys(levels)) {
+  console[name] = (...args) => log(levels[name], args);
+}
+console.trace = (...args) => {
+  const e = { name: 'Trace', message: require('util').format(...args) };
+  Error.captureStackTrace(e, console.trace);
+  log('TRACE', [e.stack]);
+};
+
+// ---- errors
+
+function isError(e) {
+  return e instanceof Error || Object.prototype.toString.call(e) === '[object Error]';
+}
+
+function errorObject(e) {
+  try {
+    if (isError(e)) {
+      return {
+        errorType: String(e.name).replace(/\x7f/g, '%7F'),
+        errorMessage: String(e.message).replace(/\x7f/g, '%7F'),
+        trace: String(e.stack).replace(/\x7f/g, '%7F').split('\n'),
+      };
+    }
+    return { errorType: typeof e, errorMessage: String(e), trace: [] };
+  } catch (_) {
+    return { errorType: 'handled', errorMessage: 'callback called with an error argument, but there was a problem while retrieving one or more of its message, name, and stack', trace: [] };
+  }
+}
+
+// forLog is an error as the log shows it: all of its own fields too.
+function forLog(e) {
+  if (!isError(e)) return JSON.stringify(errorObject(e));
+  const seen = new WeakSet();
+  try {
+    return JSON.stringify({
+      errorType: e.name === undefined ? 'UnknownError' : e.name,
+      errorMessage: e.message,
+      ...(e.code === undefined ? {} : { code: e.code }),
+      ...e,
+      stack: typeof e.stack === 'string' ? e.stack.split('\n') : e.stack,
+    }, (_, v) => {
+      if (typeof v === 'bigint') return v.toString();
+      if (v !== null && typeof v === 'object') {
+        if (seen.has(v)) return '[Circular]';
+        seen.add(v);
+      }
+      return v;
+    });
+  } catch (_) {
+    return JSON.stringify(errorObject(e));
+  }
+}
+
+function fault(name, message) {
+  const e = new Error(message);
+  e.name = name;
+  return e;
+}
+
+// die ends the process with an error that no handler caught.
+function die(what, e, code) {
+  log('ERROR', [what + ' \t' + forLog(e)]);
+  const text = JSON.stringify(errorObject(e));
+  if (!initialised) send(INIT_ERROR, text);
+  else if (active) send(FATAL, text);
+  process.exit(code);
+}
+
+process.on('uncaughtException', (e) => die('Uncaught Exception', e, 129));
+process.on('unhandledRejection', (reason, promise) => {
+  const e = fault('Runtime.UnhandledPromiseRejection', isError(reason) ? reason.toString() : require('util').format(reason));
+  e.reason = reason;
+  e.promise = promise;
+  if (isError(reason)) e.stack = e.name + ': ' + reason.stack;
+  die('Unhandled Promise Rejection', e, 128);
+});
+process.on('beforeExit', () => {
+  const f = whenEmpty;
+  whenEmpty = null;
+  if (f) f();
+});
+
+// ---- the handler
+
+function packageType(file) {
+  const path = require('path');
+  for (let dir = path.dirname(file); ; dir = path.dirname(dir)) {
+    if (path.basename(dir) === 'node_modules') return 'commonjs';
+    try {
+      return JSON.parse(fs.readFileSync(path.join(dir, 'package.json'), 'utf8')).type || 'commonjs';
+    } catch (e) {
+      if (e.code !== 'ENOENT' && e.code !== 'ENOTDIR') throw e;
+    }
+    if (dir === path.dirname(dir)) return 'commonjs';
+  }
+}
+
+async function loadModule(root, name) {
+  const path = require('path');
+  const base = path.resolve(root, name);
+  const load = (file) => import(require('url').pathToFileURL(file).href);
+  if (fs.existsSync(base + '.js')) {
+    return packageType(base + '.js') === 'module' ? load(base + '.js') : require(base + '.js');
+  }
+  if (fs.existsSync(base + '.mjs')) return load(base + '.mjs');
+  if (fs.existsSync(base + '.cjs')) return require(base + '.cjs');
+  // A package or a folder.
+  return require(require.resolve(fs.existsSync(base) ? base : name, { paths: [root, path.dirname(base)] }));
+}
+
+async function loadHandler(root, handler) {
+  const slash = handler.lastIndexOf('/') + 1;
+  const dot = handler.indexOf('.', slash);
+  if (handler.includes('..')) {
+    throw fault('Runtime.MalformedHandlerName', `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`);
+  }
+  if (dot <= slash || dot === handler.length - 1) throw fault('Runtime.MalformedHandlerName', 'Bad handler');
+  const moduleName = handler.slice(0, dot);
+  let module;
+  try {
+    module = await loadModule(root, moduleName);
+  } catch (e) {
+    if (e instanceof SyntaxError) {
+      const f = fault('Runtime.UserCodeSyntaxError', e.toString());
+      f.stack = f.name + ': ' + e.stack;
+      throw f;
+    }
+    if (e && (e.code === 'MODULE_NOT_FOUND' || e.code === 'ERR_MODULE_NOT_FOUND')) {
+      const f = fault('Runtime.ImportModuleError', e.toString());
+      f.stack = f.name + ': ' + e.stack;
+      throw f;
+    }
+    throw e;
+  }
+  const find = (from) => handler.slice(dot + 1).split('.').reduce((o, k) => (o === undefined || o === null ? undefined : o[k]), from);
+  let fn = find(module);
+  if (fn === undefined && module.default) fn = find(module.default);
+  if (fn === undefined || fn === null) throw fault('Runtime.HandlerNotFound', `${handler} is undefined or not exported`);
+  if (typeof fn !== 'function') throw fault('Runtime.HandlerNotFound', `${handler} is not a function`);
+  if (NODE >= 24 && fn.length >= 3) {
+    throw fault('Runtime.CallbackHandlerDeprecated', 'this runtime has no callbacks: use an async handler, or an older runtime');
+  }
+  return fn;
+}
+
+// ---- events
+
+const env = process.env;
+const functionName = env.AWS_LAMBDA_FUNCTION_NAME;
+const functionVersion = env.AWS_LAMBDA_FUNCTION_VERSION;
+const memoryLimitInMB = env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE;
+const logGroupName = env.AWS_LAMBDA_LOG_GROUP_NAME;
+const logStreamName = env.AWS_LAMBDA_LOG_STREAM_NAME;
+let traced = false;
+
+let handler;
+
+function next() {
+  const { buf, end } = receive();
+  whenEmpty = null;
+  const deadline = buf.readDoubleLE(5);
+  let at = 33;
+  const text = (i) => {
+    const n = buf.readUInt32LE(13 + 4 * i);
+    at += n;
+    return n === 0 ? '' : buf.utf8Slice(at - n, at);
+  };
+  const id = text(0), trace = text(1), arn = text(2), client = text(3), identity = text(4);
+  requestId = id;
+  active = true;
+  if (trace !== '') {
+    env._X_AMZN_TRACE_ID = trace;
+    traced = true;
+  } else if (traced) {
+    delete env._X_AMZN_TRACE_ID;
+    traced = false;
+  }
+  let settled = false;
+  let ended = false; // the answer is sent, or will be once the event loop is empty
+
+  const finish = (kind, body) => {
+    if (settled) return;
+    settled = true;
+    active = false;
+    if (!send(kind, body)) {
+      const e = fault('Function.ResponseSizeTooLarge', `Response payload size exceeded maximum allowed payload size (${MAX} bytes).`);
+      send(ERROR, JSON.stringify({ errorType: e.name, errorMessage: e.message, trace: [] }));
+    }
+    setImmediate(next);
+  };
+  const fail = (e) => {
+    if (settled) return;
+    log('ERROR', ['Invoke Error \t' + forLog(e)]);
+    finish(ERROR, JSON.stringify(errorObject(e)));
+  };
+  const succeed = (result) => {
+    if (settled) return;
+    let body;
+    try {
+      body = JSON.stringify(result === undefined ? null : result);
+      if (body === undefined) body = 'null';
+    } catch (e) {
+      fail(fault('Runtime.MarshalError', `Unable to stringify response body: ${e.message}`));
+      return;
+    }
+    finish(RESPONSE, body);
+  };
+
+  const context = {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName, functionVersion, memoryLimitInMB, logGroupName, logStreamName,
+    invokedFunctionArn: arn,
+    awsRequestId: id,
+    clientContext: undefined,
+    identity: undefined,
+    getRemainingTimeInMillis: () => (deadline === 0 ? 0 : Math.max(0, deadline - Date.now())),
+  };
+  const callback = (e, result) => {
+    if (ended) return;
+    ended = true;
+    const answer = () => (e === undefined || e === null ? succeed(result) : fail(e));
+    if (context.callbackWaitsForEmptyEventLoop) whenEmpty = () => setImmediate(answer);
+    else setImmediate(answer);
+  };
+  context.done = (e, result) => {
+    context.callbackWaitsForEmptyEventLoop = false;
+    callback(e, result);
+  };
+  context.succeed = (result) => context.done(null, result);
+  context.fail = (e) => context.done(e === undefined || e === null ? 'handled' : e);
+
+  let event;
+  try {
+    if (client !== '') context.clientContext = JSON.parse(client);
+    if (identity !== '') context.identity = JSON.parse(identity);
+    event = JSON.parse(buf.utf8Slice(at, end));
+  } catch (e) {
+    fail(fault('Runtime.UnmarshalError', e.message));
+    return;
+  }
+  // An event loop that runs empty without an answer ends the event with none.
+  whenEmpty = () => succeed(null);
+  let result;
+  try {
+    result = handler(event, context, callback);
+  } catch (e) {
+    fail(e);
+    return;
+  }
+  if (result !== null && result !== undefined && typeof result.then === 'function') {
+    ended = true;
+    result.then(succeed, fail);
+  }
+}
+
+async function main() {
+  try {
+    handler = await loadHandler(env.LAMBDA_TASK_ROOT || '/var/task', env._HANDLER || '');
+  } catch (e) {
+    die('Uncaught Exception', e, 1);
+  }
+  initialised = true;
+  send(READY, '');
+  setImmediate(next);
+}
+
+// A module whose top level never comes to its end.
+whenEmpty = () => process.exit(13);
+main();

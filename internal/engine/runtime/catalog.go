@@ -1,0 +1,270 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+)
+
+// Protocol is how an environment is spoken to.
+type Protocol int
+
+const (
+	// RuntimeAPI is the HTTP API of custom runtimes.
+	RuntimeAPI Protocol = iota
+	// Framed is the protocol of our own bootstraps.
+	Framed
+)
+
+// Choice is what executes the functions of a runtime on this machine.
+type Choice struct {
+	// Runtime is the name that was resolved, such as "python3.12".
+	Runtime string
+	// Family is "python", "nodejs", "provided" or "go".
+	Family string
+	// Path is the interpreter; empty for runtimes whose program is in the code.
+	Path string
+	// Version is the interpreter's.
+	Version Version
+	// Exact tells that it is the version that the runtime names; otherwise
+	// Notice tells what is used instead.
+	Exact  bool
+	Notice string
+	// Mounts are the folders that a sandbox has to see for it.
+	Mounts []sandbox.Mount
+	// Protocol is how it is spoken to.
+	Protocol Protocol
+
+	env []string
+}
+
+// UnavailableError tells that nothing on this machine executes a runtime.
+type UnavailableError struct {
+	// Runtime is the name.
+	Runtime string
+	// Reason tells what is missing and how to get it.
+	Reason string
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("runtime %s cannot be executed here: %s", e.Runtime, e.Reason)
+}
+
+// ErrUnknownRuntime is returned by Resolve for a name that is no runtime of
+// those executed here.
+var ErrUnknownRuntime = errors.New("not a known runtime")
+
+// CatalogConfig says where interpreters are looked for.
+type CatalogConfig struct {
+	// Dir is a folder for the bootstraps; it is made when it is missing.
+	Dir string
+	// Path is a list of folders, as in the environment variable PATH.
+	Path string
+	// Home is the home folder, where version managers install.
+	Home string
+}
+
+// Catalog knows the interpreters of this machine. They are looked for when they
+// are first asked for. It is safe for concurrent use.
+type Catalog struct {
+	cfg   CatalogConfig
+	roots string
+
+	mu    sync.Mutex
+	found map[string][]Interpreter
+}
+
+// NewCatalog unpacks the bootstraps.
+func NewCatalog(cfg CatalogConfig) (*Catalog, error) {
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Dir = dir
+	roots, err := unpackBootstraps(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Catalog{cfg: cfg, roots: roots, found: map[string][]Interpreter{}}, nil
+}
+
+// Interpreters are all that functions can be executed with, newest first within a family.
+func (c *Catalog) Interpreters(ctx context.Context) []Interpreter {
+	var out []Interpreter
+	for i := range families {
+		out = append(out, c.family(ctx, &families[i])...)
+	}
+	return out
+}
+
+func (c *Catalog) family(ctx context.Context, f *family) []Interpreter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.found[f.name]
+	if !ok {
+		found = f.search(ctx, c.cfg.Path, c.cfg.Home)
+		// Nothing found is not kept: it may be installed any moment.
+		if ctx.Err() == nil && len(found) > 0 {
+			c.found[f.name] = found
+		}
+	}
+	return found
+}
+
+var (
+	pythonName = regexp.MustCompile(`^python(\d+)\.(\d+)$`)
+	nodeName   = regexp.MustCompile(`^nodejs(\d+)\.x$`)
+)
+
+// Resolve finds what executes a runtime. The error is an *UnavailableError if
+// this machine lacks it, and ErrUnknownRuntime for other names.
+func (c *Catalog) Resolve(ctx context.Context, name string) (Choice, error) {
+	switch name {
+	case "provided", "provided.al2", "provided.al2023":
+		return Choice{Runtime: name, Family: "provided", Exact: true}, nil
+	case "go1.x":
+		return Choice{Runtime: name, Family: "go", Exact: true}, nil
+	}
+	if m := pythonName.FindStringSubmatch(name); m != nil {
+		return c.choose(ctx, name, &families[0], number(m[1]), number(m[2]))
+	}
+	if m := nodeName.FindStringSubmatch(name); m != nil {
+		return c.choose(ctx, name, &families[1], number(m[1]), 0)
+	}
+	return Choice{}, fmt.Errorf("%q: %w", name, ErrUnknownRuntime)
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return -1 // too large for a version
+	}
+	return n
+}
+
+// choose takes the interpreter that fits best.
+func (c *Catalog) choose(ctx context.Context, name string, f *family, major, minor int) (Choice, error) {
+	all := c.family(ctx, f)
+	if err := ctx.Err(); err != nil {
+		return Choice{}, err
+	}
+	wanted := strconv.Itoa(major)
+	if f.name == "python" {
+		wanted += "." + strconv.Itoa(minor)
+	}
+	best, exact := pick(f.name, all, major, minor)
+	if best == nil {
+		reason := "there is no " + f.name + " " + f.oldest.String() + " or newer on this machine; "
+		if len(all) > 0 {
+			reason = fmt.Sprintf("the newest %s on this machine is %s; ", f.name, all[0].Version)
+		}
+		return Choice{}, &UnavailableError{name, reason + fmt.Sprintf(f.get, wanted)}
+	}
+	choice := Choice{
+		Runtime: name, Family: f.name, Path: best.Path, Version: best.Version, Exact: exact, Protocol: Framed,
+		Mounts: append(best.mounts(), sandbox.Mount{Source: filepath.Join(c.roots, bootstrapFolder(f.name)), Target: runtimeRoot}),
+		env:    interpreterEnv(f.name, best, major),
+	}
+	if !exact {
+		choice.Notice = fmt.Sprintf("%s is executed by %s %s (%s), as this machine has no %s", name, f.name, best.Version, best.Path, wanted)
+	}
+	return choice, nil
+}
+
+// pick takes the named version, else the nearest newer one, else (Node.js only,
+// whose interface is stable) the nearest older one. Newer versions of Python
+// within a major execute what older ones do.
+func pick(family string, all []Interpreter, major, minor int) (best *Interpreter, exact bool) {
+	want := Version{Major: major, Minor: minor}
+	for i := range all { // newest first, so the first match is the newest patch
+		v := all[i].Version
+		if v.Major == major && (family == "nodejs" || v.Minor == minor) {
+			return &all[i], true
+		}
+	}
+	for i := range all {
+		v := all[i].Version
+		if v.compare(want) > 0 && (family == "nodejs" || v.Major == major) {
+			if best == nil || v.Major != best.Version.Major || v.Minor != best.Version.Minor {
+				best = &all[i]
+			}
+		}
+	}
+	if best == nil && family == "nodejs" && len(all) > 0 {
+		best = &all[0]
+	}
+	return best, false
+}
+
+func bootstrapFolder(family string) string {
+	if family == "nodejs" {
+		return "node"
+	}
+	return "python"
+}
+
+// interpreterEnv are variables that a function may override.
+func interpreterEnv(family string, i *Interpreter, major int) []string {
+	bin := filepath.Dir(i.Path)
+	env := []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin:/opt/bin"}
+	if family == "python" {
+		return append(env, "PYTHONPATH="+runtimeRoot, "PYTHONDONTWRITEBYTECODE=1")
+	}
+	return append(env,
+		fmt.Sprintf("NODE_PATH=/opt/nodejs/node%d/node_modules:/opt/nodejs/node_modules:%s/node_modules", major, runtimeRoot),
+		"_TIERRA_NODE="+strconv.Itoa(major))
+}
+
+// argv is the command line inside the sandbox.
+func (c *Choice) argv(cfg Config) []string {
+	switch c.Family {
+	case "python":
+		return []string{c.Path, runtimeRoot + "/bootstrap.py"}
+	case "nodejs":
+		argv := []string{c.Path}
+		if mb := int(cfg.Memory >> 20); mb > 0 {
+			// As on AWS: an interpreter that knows its limits collects garbage
+			// rather than being killed.
+			argv = append(argv, fmt.Sprintf("--max-old-space-size=%d", max(mb*9/10, 32)), fmt.Sprintf("--max-semi-space-size=%d", max(mb/20, 1)))
+		}
+		return append(argv, runtimeRoot+"/bootstrap.cjs")
+	case "go":
+		return []string{taskRoot + "/" + cfg.Handler}
+	}
+	if cfg.Layers != "" {
+		if _, err := os.Stat(filepath.Join(cfg.Code, "bootstrap")); errors.Is(err, os.ErrNotExist) {
+			return []string{layerRoot + "/bootstrap"}
+		}
+	}
+	return []string{taskRoot + "/bootstrap"}
+}
+
+// check looks for the program of a runtime whose program is in the code.
+func (c *Choice) check(cfg Config) error {
+	if c.Path != "" {
+		return nil
+	}
+	name := "bootstrap"
+	if c.Family == "go" {
+		name = cfg.Handler
+	}
+	if !filepath.IsLocal(name) {
+		return &InitError{Type: typeEntry, Message: fmt.Sprintf("%q is not a file of the code", name)}
+	}
+	for _, dir := range []string{cfg.Code, cfg.Layers} {
+		if dir == "" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
+			return nil
+		}
+	}
+	return &InitError{Type: typeEntry, Message: fmt.Sprintf("Couldn't find valid bootstrap(s): [%s/%s %s/%s]", taskRoot, name, layerRoot, name)}
+}

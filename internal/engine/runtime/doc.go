@@ -1,0 +1,31 @@
+// Package runtime executes functions: an Environment is one sandboxed process
+// that handles one event at a time, in the way that its runtime is spoken to.
+// It knows AWS's runtimes and their protocols, but no AWS API.
+//
+// Custom runtimes ("provided", "go1.x") speak the Runtime API of 2018-06-01
+// (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) over an
+// HTTP/1.1 loop of our own: net/http would cost more than all the rest of an
+// invocation. Each environment has a listener of its own. In a private network
+// it is inside, at 127.0.0.1:9001, where nobody else is. On the host's network
+// it is a loopback port: the clients send no secret, so connections are told
+// apart by the host's user that the sandbox alone has; where the server is an
+// ordinary user's, all processes of that user can reach it.
+//
+// Node.js and Python run on bootstraps of our own (bootstrap/), which speak
+// length-framed messages over a socket that is their descriptor 3 (framed.go).
+// They are written for the handlers' semantics that AWS documents, error and log
+// formats included. An event passes through no goroutine but its caller's.
+//
+// What a function writes is put together to lines. When a response is handed
+// to the caller all lines written before it have been handed to the log sink.
+//
+// An event that an environment did not take, because it had ended, is reported
+// as ErrNotDelivered, so that no event is lost or given twice.
+//
+// # Deliberate limits
+//
+// Lines are cut at 256 KiB less 26 bytes, what an event of CloudWatch Logs
+// holds; what is written without a line feed ends with the invocation. The log
+// format is text. AWS_LAMBDA_RUNTIME_API is not set for Node.js and Python, as
+// they do not use it.
+package runtime

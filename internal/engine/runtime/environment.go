@@ -1,0 +1,361 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/kernel/clock"
+)
+
+// The places of a function's parts inside its environment.
+const (
+	taskRoot    = "/var/task"
+	runtimeRoot = "/var/runtime"
+	layerRoot   = "/opt"
+	// privatePort is where the Runtime API listens in a private network.
+	privatePort = 9001
+	defaultPids = 1024
+)
+
+// Config is what an environment is made of.
+type Config struct {
+	Launcher sandbox.Launcher
+	Clock    clock.Clock
+	// Runtime is what executes the function, from Catalog.Resolve.
+	Runtime Choice
+	// Name is shown in the names of control groups; letters, digits and dashes.
+	Name string
+	// Handler is the function's handler, in its runtime's form.
+	Handler string
+	// Code is the host's folder that is mounted read-only at /var/task. All of it
+	// must be readable by everybody.
+	Code string
+	// Layers is the host's folder mounted read-only at /opt, or empty.
+	Layers string
+	// Env is further environment variables, as KEY=VALUE.
+	Env []string
+	// Mounts are further folders to see.
+	Mounts []sandbox.Mount
+	// Memory is the limit in bytes.
+	Memory int64
+	// Pids limits threads and processes; 1024 when zero, as on AWS.
+	Pids int
+	// CPU is the share once the function is initialised; until then it is unlimited.
+	CPU sandbox.CPU
+	// TmpBytes is the size of /tmp.
+	TmpBytes int64
+	// Network is the network that the function is in.
+	Network sandbox.Network
+	// InitTimeout limits the time until the runtime is ready; zero: no limit.
+	InitTimeout time.Duration
+	// Log takes what the function writes.
+	Log LogSink
+}
+
+// transport is one way to hand events to a process.
+type transport interface {
+	// started is told of the process, once it has been launched.
+	started(p sandbox.Process) error
+	// ready blocks until the runtime asks for its first event. The error is an
+	// *InitError if the runtime reported one, else that of the connection.
+	ready() error
+	// roundTrip hands an event over and waits for the answer. reusable tells
+	// that the runtime will take another one.
+	roundTrip(inv *Invocation) (res *Result, reusable bool, err error)
+	close()
+}
+
+// Environment is one execution environment: a sandboxed process that handles
+// one event at a time. It is safe for concurrent use.
+type Environment struct {
+	clock clock.Clock
+	proc  sandbox.Process
+	t     transport
+	logs  *logReader
+
+	busy    atomic.Bool
+	dead    atomic.Bool
+	expired atomic.Bool
+
+	peakMu sync.Mutex
+	peak   int64
+	peakAt time.Time
+}
+
+// Start makes an environment and initialises the function in it. The error is
+// an *InitError when the function is at fault; then nothing is left running.
+func Start(ctx context.Context, cfg Config) (*Environment, error) {
+	spec := sandbox.Spec{
+		Name: cfg.Name, Argv: cfg.Runtime.argv(cfg), Dir: taskRoot, Mounts: cfg.mounts(),
+		TmpBytes: cfg.TmpBytes, Memory: cfg.Memory, Pids: cfg.Pids, Network: cfg.Network,
+	}
+	if spec.Pids == 0 {
+		spec.Pids = defaultPids
+	}
+	if err := cfg.Runtime.check(cfg); err != nil {
+		return nil, err
+	}
+	var t transport
+	var api string
+	if cfg.Runtime.Protocol == Framed {
+		f, err := newFramed()
+		if err != nil {
+			return nil, err
+		}
+		spec.Files = []*os.File{f.child}
+		t = f
+	} else {
+		h, err := newHTTPAPI(cfg.Clock, cfg.Network)
+		if err != nil {
+			return nil, err
+		}
+		if cfg.Network == sandbox.NetworkPrivate {
+			spec.Loopback = privatePort
+		}
+		api = h.address()
+		t = h
+	}
+	spec.Env = cfg.environ(api)
+	proc, err := cfg.Launcher.Launch(ctx, spec)
+	if err != nil {
+		t.close()
+		var exec *sandbox.ExecError
+		if errors.As(err, &exec) {
+			return nil, &InitError{Type: typeEntry, Message: fmt.Sprintf("fork/exec %s: %v", exec.Program, exec.Err)}
+		}
+		return nil, err
+	}
+	e := &Environment{clock: cfg.Clock, proc: proc, t: t}
+	if e.logs, err = newLogReader(proc.Output(), cfg.Log); err == nil {
+		go e.logs.run()
+		err = t.started(proc)
+	}
+	if err == nil {
+		err = e.initialise(ctx, cfg)
+	}
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// initialise waits for the runtime to become ready.
+func (e *Environment) initialise(ctx context.Context, cfg Config) error {
+	if cfg.InitTimeout > 0 {
+		defer e.clock.AfterFunc(cfg.InitTimeout, e.expire)()
+	}
+	defer context.AfterFunc(ctx, e.kill)()
+	err := e.t.ready()
+	e.logs.flush()
+	if err == nil {
+		return e.proc.SetCPU(cfg.CPU)
+	}
+	var init *InitError
+	if errors.As(err, &init) {
+		return err
+	}
+	if errors.Is(err, errFrame) {
+		e.kill()
+	}
+	st, werr := e.end()
+	switch {
+	case werr != nil:
+		return werr
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case e.expired.Load():
+		return &InitError{Type: typeTimedOut, Message: fmt.Sprintf("Initialization timed out after %.2f seconds", cfg.InitTimeout.Seconds()), TimedOut: true}
+	case errors.Is(err, errFrame):
+		return &InitError{Type: typeProtocol, Message: err.Error()}
+	}
+	return &InitError{Type: typeExit, Message: exitMessage(st), OOMKilled: st.OOMKilled}
+}
+
+// Invoke hands an event to the function and waits for its answer. Failures of
+// the function, and of its environment while it has the event, are a Result;
+// the error is ErrBusy, ErrNotDelivered, or that of the context, whose end
+// kills the environment.
+func (e *Environment) Invoke(ctx context.Context, inv *Invocation) (*Result, error) {
+	if !e.busy.CompareAndSwap(false, true) {
+		return nil, ErrBusy
+	}
+	defer e.busy.Store(false)
+	if !e.Alive() {
+		return nil, ErrNotDelivered
+	}
+	if err := inv.check(); err != nil {
+		return nil, err
+	}
+	begin := e.clock.Now()
+	if !inv.Deadline.IsZero() {
+		defer e.clock.AfterFunc(inv.Deadline.Sub(begin), e.expire)()
+	}
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, e.kill)()
+	}
+	e.logs.begin(inv.RequestID)
+	res, reusable, err := e.t.roundTrip(inv)
+	if err != nil {
+		if res, err = e.broken(ctx, inv, err); err != nil {
+			return nil, err
+		}
+	} else if !reusable {
+		e.dead.Store(true)
+	}
+	now := e.clock.Now()
+	e.logs.flush()
+	res.Duration = now.Sub(begin)
+	res.PeakMemory = e.peakMemory(now)
+	return res, nil
+}
+
+// check refuses what cannot be a header of the Runtime API.
+func (inv *Invocation) check() error {
+	for _, s := range [...]string{inv.RequestID, inv.TraceID, inv.FunctionARN} {
+		if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return fmt.Errorf("invoking: %q contains control characters", s)
+		}
+	}
+	return nil
+}
+
+// broken tells what an invocation came to whose connection broke.
+func (e *Environment) broken(ctx context.Context, inv *Invocation, cause error) (*Result, error) {
+	if errors.Is(cause, errFrame) {
+		e.kill()
+	}
+	st, err := e.end()
+	switch {
+	case err != nil:
+		return nil, err
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case e.expired.Load():
+		res := failure(typeTimedOut, inv.RequestID, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
+		res.TimedOut = true
+		return res, nil
+	case errors.Is(cause, ErrNotDelivered):
+		return nil, cause
+	case errors.Is(cause, errFrame):
+		return failure(typeProtocol, inv.RequestID, cause.Error()), nil
+	}
+	res := failure(typeExit, inv.RequestID, exitMessage(st))
+	res.OOMKilled = st.OOMKilled
+	return res, nil
+}
+
+// end makes sure that the process has ended and returns how it did.
+func (e *Environment) end() (sandbox.ExitStatus, error) {
+	e.dead.Store(true)
+	// A process whose connection ended is usually about to end itself, and how
+	// it does so is what the caller wants to know.
+	select {
+	case <-e.proc.Done():
+	case <-e.clock.After(time.Second):
+		e.kill()
+	}
+	return e.proc.Wait(context.Background())
+}
+
+func (e *Environment) expire() {
+	e.expired.Store(true)
+	e.kill()
+}
+
+func (e *Environment) kill() {
+	e.dead.Store(true)
+	_ = e.proc.Kill()
+}
+
+// Alive tells whether the environment can take another event, as far as is known.
+func (e *Environment) Alive() bool {
+	if e.dead.Load() {
+		return false
+	}
+	select {
+	case <-e.proc.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// Done is closed when the environment has ended.
+func (e *Environment) Done() <-chan struct{} { return e.proc.Done() }
+
+// Process is the sandbox, to freeze and thaw it and to see its use.
+func (e *Environment) Process() sandbox.Process { return e.proc }
+
+// Close kills the environment and waits until nothing of it is left.
+func (e *Environment) Close() error {
+	e.kill()
+	e.t.close()
+	_, err := e.proc.Wait(context.Background())
+	return err
+}
+
+// peakAge is for how long a reading of the peak of memory is good enough: it
+// costs as much as a tenth of a small invocation.
+const peakAge = 50 * time.Millisecond
+
+func (e *Environment) peakMemory(now time.Time) int64 {
+	e.peakMu.Lock()
+	defer e.peakMu.Unlock()
+	if now.Sub(e.peakAt) >= peakAge || !e.Alive() {
+		e.peak = max(e.peak, e.proc.Usage().PeakMemory)
+		e.peakAt = now
+	}
+	return e.peak
+}
+
+// mounts are all folders that the function sees.
+func (cfg *Config) mounts() []sandbox.Mount {
+	m := slices.Concat([]sandbox.Mount{{Source: cfg.Code, Target: taskRoot}}, cfg.Runtime.Mounts, cfg.Mounts)
+	if cfg.Layers != "" {
+		m = append(m, sandbox.Mount{Source: cfg.Layers, Target: layerRoot})
+	}
+	return m
+}
+
+// environ is the environment: defaults that the function may override, its
+// own, and what is not its to say.
+func (cfg *Config) environ(api string) []string {
+	out := map[string]string{}
+	var order []string
+	set := func(kvs ...string) {
+		for _, kv := range kvs {
+			k, v, _ := strings.Cut(kv, "=")
+			if _, ok := out[k]; !ok {
+				order = append(order, k)
+			}
+			out[k] = v
+		}
+	}
+	set("LANG=C.UTF-8", "TZ=:UTC", "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin", "LD_LIBRARY_PATH=/var/task:/var/task/lib:/opt/lib")
+	set(cfg.Runtime.env...)
+	set(cfg.Env...)
+	set("LAMBDA_TASK_ROOT="+taskRoot, "LAMBDA_RUNTIME_DIR="+runtimeRoot, "_HANDLER="+cfg.Handler)
+	if api != "" {
+		set("AWS_LAMBDA_RUNTIME_API=" + api)
+	} else {
+		set("_TIERRA_FD=" + strconv.Itoa(framedDescriptor))
+		if cfg.Layers != "" {
+			set("_TIERRA_LAYERS=" + layerRoot)
+		}
+	}
+	list := make([]string, 0, len(order))
+	for _, k := range order {
+		list = append(list, k+"="+out[k])
+	}
+	return list
+}

@@ -1,0 +1,190 @@
+//go:build linux
+
+package runtime_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+)
+
+// TestNodeHandlers: the forms of handlers and modules.
+func TestNodeHandlers(t *testing.T) {
+	const handler = "exports.handler = async () => 'cjs'"
+	for _, c := range []struct {
+		name, handler string
+		files         map[string]string
+		want          string
+	}{
+		{"js", "main.handler", map[string]string{"main.js": handler}, `"cjs"`},
+		{"cjs", "main.handler", map[string]string{"main.cjs": handler}, `"cjs"`},
+		{"mjs", "main.handler", map[string]string{"main.mjs": "export const handler = async () => 'esm'"}, `"esm"`},
+		{"type module", "main.handler", map[string]string{"main.js": "import fs from 'fs'; export const handler = async () => typeof fs.readFileSync", "package.json": `{"type":"module"}`}, `"function"`},
+		{"top-level await", "main.handler", map[string]string{"main.mjs": "const x = await new Promise((ok) => setTimeout(() => ok('waited'), 2)); export const handler = async () => x"}, `"waited"`},
+		{"default export", "main.handler", map[string]string{"main.mjs": "export default { handler: async () => 'default' }"}, `"default"`},
+		{"folder", "src/api/main.handler", map[string]string{"src/api/main.js": handler}, `"cjs"`},
+		{"nested export", "main.a.b", map[string]string{"main.js": "exports.a = { b: async () => 'nested' }"}, `"nested"`},
+		{"package", "app.handler", map[string]string{"app/index.js": handler}, `"cjs"`},
+		{"own module", "main.handler", map[string]string{"main.js": "const l = require('./lib/l'); const p = require('p'); exports.handler = async () => l + p", "lib/l.js": "module.exports = 'l'", "node_modules/p/index.js": "module.exports = 'p'"}, `"lp"`},
+		{"callback", "main.handler", map[string]string{"main.js": "exports.handler = (e, c, cb) => { setTimeout(() => cb(null, 'called'), 2) }"}, `"called"`},
+		{"callback waits", "main.handler", map[string]string{"main.js": "let s = 'a'; exports.handler = (e, c, cb) => { cb(null, { get s() { return s } }); setTimeout(() => { s = 'b' }, 5) }"}, `{"s":"b"}`},
+		{"callback does not wait", "main.handler", map[string]string{"main.js": "exports.handler = (e, c, cb) => { c.callbackWaitsForEmptyEventLoop = false; setInterval(() => {}, 1000); cb(null, 'at once') }"}, `"at once"`},
+		{"callback error", "main.handler", map[string]string{"main.js": "exports.handler = (e, c, cb) => cb(new RangeError('r'))"}, `"errorType":"RangeError"`},
+		{"done", "main.handler", map[string]string{"main.js": "exports.handler = (e, c) => { setInterval(() => {}, 1000); c.done(null, 'done') }"}, `"done"`},
+		{"succeed", "main.handler", map[string]string{"main.js": "exports.handler = (e, c) => { c.succeed('ok') }"}, `"ok"`},
+		{"fail", "main.handler", map[string]string{"main.js": "exports.handler = (e, c) => { c.fail('bad') }"}, `{"errorType":"string","errorMessage":"bad","trace":[]}`},
+		{"synchronous throw", "main.handler", map[string]string{"main.js": "exports.handler = () => { throw new RangeError('r') }"}, `"errorType":"RangeError"`},
+		{"nothing", "main.handler", map[string]string{"main.js": "exports.handler = () => {}"}, `null`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, _ := config(t, "nodejs20.x", c.handler, code(t, c.files))
+			e := start(t, cfg)
+			for range 2 {
+				if got := string(invoke(t, e, event("h", "{}")).Payload); got != c.want && (c.want[0] == '{' || c.want[0] == 'n' || !strings.Contains(got, c.want)) {
+					t.Errorf("got %s", got)
+				}
+			}
+		})
+	}
+}
+
+// TestNodeFailures: errors that no handler returned.
+func TestNodeFailures(t *testing.T) {
+	cfg, l := config(t, "nodejs20.x", "main.handler", code(t, map[string]string{"main.js": nodeFunction}))
+	for _, c := range []struct {
+		do, kind, message, log string
+		alive                  bool
+	}{
+		{"uncaught", "Odd", "later", "\tf\tERROR\tUncaught Exception \t", false},
+		{"rejected", "Runtime.UnhandledPromiseRejection", "Odd: lost", "\tf\tERROR\tUnhandled Promise Rejection \t", false},
+		{"circular", "Runtime.MarshalError", "Unable to stringify response body: Converting circular structure to JSON", "Invoke Error", true},
+		{"string", "string", "just text", "Invoke Error", true},
+	} {
+		e := start(t, cfg)
+		res := invoke(t, e, event("f", `{"do":"`+c.do+`"}`))
+		kind, message := failureOf(t, res)
+		if kind != c.kind || !strings.HasPrefix(message, c.message) || res.FunctionError != runtime.Unhandled || e.Alive() != c.alive {
+			t.Errorf("%s: got %s", c.do, res.Payload)
+		}
+		if !strings.Contains(l.all(), c.log) {
+			t.Errorf("%s: log %q", c.do, l.all())
+		}
+	}
+	e := start(t, cfg)
+	for _, do := range []string{"never", "nothing"} {
+		if got := string(invoke(t, e, event("f", `{"do":"`+do+`"}`)).Payload); got != "null" {
+			t.Errorf("%s: got %s", do, got)
+		}
+	}
+	// What fails after the answer is not taken for the answer to the next event.
+	if got := string(invoke(t, e, event("f", `{"do":"late"}`)).Payload); got != `"answered"` {
+		t.Errorf("late: got %s", got)
+	}
+	if res, err := e.Invoke(t.Context(), event("g", `{"do":"count"}`)); err == nil && res.FunctionError != "" {
+		kind, _ := failureOf(t, res)
+		t.Logf("the next event met %s", kind)
+	}
+}
+
+func TestPythonHandlers(t *testing.T) {
+	for _, c := range []struct {
+		name, handler string
+		files         map[string]string
+		event, want   string
+	}{
+		{"dots", "app.main.handler", map[string]string{"app/main.py": "handler = lambda e, c: 'dots'"}, "{}", `"dots"`},
+		{"slashes", "app/main.handler", map[string]string{"app/main.py": "handler = lambda e, c: 'slashes'"}, "{}", `"slashes"`},
+		{"own module", "main.handler", map[string]string{"main.py": "import lib\nhandler = lambda e, c: lib.x", "lib.py": "x = 1"}, "{}", `1`},
+		{"decimal", "main.handler", map[string]string{"main.py": pythonFunction}, `{"do":"decimal"}`, `"d": 1.5`},
+		{"marshal", "main.handler", map[string]string{"main.py": pythonFunction}, `{"do":"set"}`, `"errorMessage": "Unable to marshal response: Object of type set is not JSON serializable", "errorType": "Runtime.MarshalError"`},
+		{"bad event", "main.handler", map[string]string{"main.py": pythonFunction}, `{`, `"errorType": "Runtime.UnmarshalError"`},
+		{"read-only code", "main.handler", map[string]string{"main.py": "def handler(e, c):\n  try: open('/var/task/x', 'w')\n  except OSError as e: return e.errno"}, `{}`, `30`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, _ := config(t, "python3.11", c.handler, code(t, c.files))
+			e := start(t, cfg)
+			if got := string(invoke(t, e, event("h", c.event)).Payload); got != c.want && !strings.Contains(got, c.want) {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+// TestEveryInterpreter runs the bootstraps on all versions that this machine has.
+func TestEveryInterpreter(t *testing.T) {
+	for _, name := range []string{"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x"} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"main.py": pythonFunction, "main.js": nodeFunction}
+			cfg, _ := config(t, name, "main.handler", code(t, files))
+			if !cfg.Runtime.Exact {
+				t.Skip(cfg.Runtime.Notice)
+			}
+			e := start(t, cfg)
+			if got := string(invoke(t, e, event("v", `{"do":"count"}`)).Payload); got != "1" {
+				t.Errorf("got %s", got)
+			}
+			res := invoke(t, e, event("v", `{"do":"error"}`))
+			if kind, message := failureOf(t, res); kind != "Odd" || message != "no luck" {
+				t.Errorf("got %s", res.Payload)
+			}
+			invoke(t, e, event("v", `{"do":"log"}`))
+		})
+	}
+}
+
+func TestLayers(t *testing.T) {
+	layer := code(t, map[string]string{
+		"python/shared.py": "x = 'layer'", "nodejs/node_modules/shared/index.js": "module.exports = 'layer'",
+		"bootstrap": "#!/bin/sh\nexit 6\n",
+	})
+	for name, files := range map[string]map[string]string{
+		"python3.11": {"main.py": "import shared\nhandler = lambda e, c: shared.x"},
+		"nodejs20.x": {"main.js": "const x = require('shared'); exports.handler = async () => x"},
+	} {
+		cfg, _ := config(t, name, "main.handler", code(t, files))
+		cfg.Layers = layer
+		if got := string(invoke(t, start(t, cfg), event("l", "{}")).Payload); got != `"layer"` {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+	cfg, _ := config(t, "provided.al2023", "x", code(t, nil))
+	cfg.Layers = layer
+	if _, err := runtime.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "exit status 6") {
+		t.Errorf("bootstrap of a layer: %v", err)
+	}
+}
+
+// TestPlainProcess: everything works without isolation, too.
+func TestPlainProcess(t *testing.T) {
+	l, _, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: t.TempDir(), Tier: sandbox.TierProcess})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	each(t, func(t *testing.T, name string, cfg runtime.Config, _ *log) {
+		cfg.Launcher = l
+		e := start(t, cfg)
+		if got := string(invoke(t, e, event("p", `{"do":"count"}`)).Payload); got != "1" {
+			t.Errorf("got %s", got)
+		}
+		_, message := failureOf(t, invoke(t, e, event("p", `{"do":"exit","n":2}`)))
+		if message != "RequestId: p Error: Runtime exited with error: exit status 2" {
+			t.Errorf("got %s", message)
+		}
+	})
+}
+
+// TestPrivateNetwork: the Runtime API is inside.
+func TestPrivateNetwork(t *testing.T) {
+	if !world.launcher.Tier().PrivateNetwork {
+		t.Skip("this host allows no network namespaces")
+	}
+	each(t, func(t *testing.T, name string, cfg runtime.Config, _ *log) {
+		cfg.Network = sandbox.NetworkPrivate
+		if got := string(invoke(t, start(t, cfg), event("n", `{"do":"count"}`)).Payload); got != "1" {
+			t.Errorf("got %s", got)
+		}
+	})
+}

@@ -1,0 +1,146 @@
+package runtime
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+)
+
+// MaxPayload is the largest response in bytes: 6 MiB and 100 bytes, as on AWS.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const MaxPayload = 6<<20 + 100
+
+// Invocation is one event for a function. The engine does not change Payload
+// and does not keep it after Invoke has returned.
+type Invocation struct {
+	// RequestID identifies the invocation to the function and in its log.
+	RequestID string
+	// Payload is the event, as JSON.
+	Payload []byte
+	// Deadline is when the environment is killed. The zero time means never.
+	Deadline time.Time
+	// Timeout is the function's configured time, for the message when the deadline is passed.
+	Timeout time.Duration
+	// TraceID is the value of X-Amzn-Trace-Id, or empty.
+	TraceID string
+	// FunctionARN is the name by which the function was invoked.
+	FunctionARN string
+	// ClientContext and CognitoIdentity are JSON documents, or empty.
+	ClientContext   string
+	CognitoIdentity string
+}
+
+// Values of Result.FunctionError.
+const (
+	// Unhandled: the function raised an error or its environment failed.
+	Unhandled = "Unhandled"
+	// Handled: a custom runtime reported an error as handled.
+	Handled = "Handled"
+)
+
+// Result is how a function answered.
+type Result struct {
+	// Payload is the response, or the error as a JSON object. It belongs to the caller.
+	Payload []byte
+	// ContentType is what a custom runtime said about its response, or empty.
+	ContentType string
+	// FunctionError is empty, or Unhandled or Handled.
+	FunctionError string
+	// ErrorType is the errorType of an error that the environment itself gave
+	// (Runtime.ExitError, Sandbox.Timedout, …); empty for errors of the function.
+	ErrorType string
+	// Duration is from handing the event over to having the response.
+	Duration time.Duration
+	// PeakMemory is the most memory in bytes that the environment has used so
+	// far; zero when the host cannot tell.
+	PeakMemory int64
+	// TimedOut tells that the deadline was passed.
+	TimedOut bool
+	// OOMKilled tells that the environment died of its memory limit.
+	OOMKilled bool
+}
+
+// Error types of the environment itself, in AWS's words.
+const (
+	typeExit      = "Runtime.ExitError"
+	typeTimedOut  = "Sandbox.Timedout"
+	typeTooLarge  = "Function.ResponseSizeTooLarge"
+	typeEntry     = "Runtime.InvalidEntrypoint"
+	typeProtocol  = "Runtime.InvalidResponse"
+	typeOtherInit = "Runtime.Unknown"
+)
+
+// ErrNotDelivered is returned by Invoke when the environment ended before it
+// took the event: the function has not seen it, and another environment may have it.
+var ErrNotDelivered = errors.New("the environment ended before it took the event")
+
+// ErrBusy is returned by Invoke while another invocation is under way.
+var ErrBusy = errors.New("the environment is busy with another event")
+
+// InitError tells why an environment did not become ready.
+type InitError struct {
+	// Type is the errorType: the runtime's own, or one of the environment.
+	Type string
+	// Message is what happened, without the request id.
+	Message string
+	// Payload is the JSON object that the runtime itself reported, or nil.
+	Payload []byte
+	// TimedOut tells that the time for the init phase was used up.
+	TimedOut bool
+	// OOMKilled tells that the environment died of its memory limit.
+	OOMKilled bool
+}
+
+func (e *InitError) Error() string { return e.Type + ": " + e.Message }
+
+// Result is what an invocation gets that met this error.
+func (e *InitError) Result(requestID string) *Result {
+	r := &Result{FunctionError: Unhandled, ErrorType: e.Type, TimedOut: e.TimedOut, OOMKilled: e.OOMKilled, Payload: e.Payload}
+	if r.Payload == nil {
+		r.Payload = errorPayload(e.Type, requestID, e.Message)
+	}
+	return r
+}
+
+// errorPayload is an error as the environment reports it.
+func errorPayload(errorType, requestID, message string) []byte {
+	b, err := json.Marshal(errorObject{errorType, fmt.Sprintf("RequestId: %s Error: %s", requestID, message)})
+	if err != nil {
+		panic(err) // two strings
+	}
+	return b
+}
+
+// failure is a result that the environment itself gives.
+func failure(errorType, requestID, message string) *Result {
+	return &Result{FunctionError: Unhandled, ErrorType: errorType, Payload: errorPayload(errorType, requestID, message)}
+}
+
+// exitMessage tells how a runtime ended, in AWS's words.
+func exitMessage(st sandbox.ExitStatus) string {
+	switch {
+	case st.Signal != 0:
+		return "Runtime exited with error: signal: " + syscall.Signal(st.Signal).String()
+	case st.Code != 0:
+		return fmt.Sprintf("Runtime exited with error: exit status %d", st.Code)
+	default:
+		return "Runtime exited without providing a reason"
+	}
+}
+
+// parseInitError reads the error object that a runtime reported.
+func parseInitError(payload []byte, headerType string) *InitError {
+	var v struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal(payload, &v); err != nil {
+		return &InitError{Type: cmp.Or(headerType, typeOtherInit), Message: "the runtime reported an error without an error object"}
+	}
+	return &InitError{Type: cmp.Or(v.Type, headerType, typeOtherInit), Message: v.Message, Payload: payload}
+}
