@@ -38,6 +38,16 @@ func HasMessage(sh *model.Shape) bool {
 // services call it message, some Message.
 func IsMessage(m *model.Member) bool { return strings.EqualFold(m.Name, "message") }
 
+// MessageKey names the message of a fault that no shape describes, in JSON and
+// CBOR: the layers in front of a service, which refuse callers and malformed
+// requests, spell it with a capital.
+func MessageKey(f *fault.Fault) string {
+	if f.Common == fault.AccessDenied || f.Common == fault.Serialization {
+		return "Message"
+	}
+	return "message"
+}
+
 // QueryError returns the value of the x-amzn-query-error header, by which
 // services that once spoke the query protocol tell clients the code that the
 // fault had there; "" if there is nothing to tell.

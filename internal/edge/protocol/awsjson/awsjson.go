@@ -36,10 +36,10 @@ var stream = eventstream.Format{ContentType: "application/json", Structure: json
 // Encode implements protocol.Codec.
 func (Codec) Encode(w http.ResponseWriter, rq *protocol.Request, out any) error {
 	protocol.SetRequestID(w.Header(), rq)
-	if rq.Op.Output < 0 {
+	v := value.Deref(value.Of(out))
+	if rq.Op.Output < 0 || !v.IsValid() {
 		return protocol.Write(w, rq, http.StatusOK, contentType(rq.Service), []byte("{}"))
 	}
-	v := value.Deref(value.Of(out))
 	if i := eventstream.Member(rq.Service, rq.Op.Output); i >= 0 {
 		return eventstream.Write(w, rq, v, i, stream)
 	}
@@ -63,7 +63,7 @@ func (Codec) EncodeFault(w http.ResponseWriter, rq *protocol.Request, f *fault.F
 		b = append(b, `"__type":`...)
 		b = jsonwire.AppendString(b, namespace(rq.Service, f)+code)
 		if f.Message != "" && !protocol.HasMessage(sh) {
-			b = append(b, `,"`+messageKey(f)+`":`...)
+			b = append(b, `,"`+protocol.MessageKey(f)+`":`...)
 			b = jsonwire.AppendString(b, f.Message)
 		}
 		return b
@@ -107,14 +107,4 @@ func namespace(s *model.Service, f *fault.Fault) string {
 		return "com.amazon.coral.validate#"
 	}
 	return "com.amazon.coral.service#"
-}
-
-// messageKey names the message of faults that no shape describes: the layers
-// before the service spell it with a capital.
-func messageKey(f *fault.Fault) string {
-	switch f.Common {
-	case fault.AccessDenied, fault.Serialization:
-		return "Message"
-	}
-	return "message"
 }

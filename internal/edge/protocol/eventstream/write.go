@@ -177,7 +177,7 @@ func (wr *writer) frame(sh *model.Shape, message, typeHeader, name string, src *
 		}
 	}
 	if payload < 0 {
-		if !rest && message == "event" && name != "initial-response" && len(sh.Members) > 0 {
+		if !rest && len(headers) > 2 { // all there is are headers
 			return Append(nil, headers, nil)
 		}
 		body, err := wr.f.Structure(nil, wr.s, sh, name, src, func(m *model.Member) bool {
@@ -207,7 +207,11 @@ func (wr *writer) frame(sh *model.Shape, message, typeHeader, name string, src *
 	if err != nil {
 		return nil, err
 	}
-	body, err := wr.f.Structure(nil, wr.s, target, m.WireName(), &inner, nil)
+	name = target.Name
+	if target.XMLName != "" {
+		name = target.XMLName
+	}
+	body, err := wr.f.Structure(nil, wr.s, target, name, &inner, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (Codec) EncodeFault(w http.ResponseWriter, rq *protocol.Request, f *fault.F
 	src := value.OfFault(f, sh)
 	head := func(b []byte) []byte {
 		if f.Message != "" && !protocol.HasMessage(sh) {
-			b = append(b, `"message":`...)
+			b = append(b, `"`+protocol.MessageKey(f)+`":`...)
 			b = jsonwire.AppendString(b, f.Message)
 		}
 		return b

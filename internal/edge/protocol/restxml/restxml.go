@@ -177,6 +177,9 @@ func payloadName(rq *protocol.Request, m *model.Member, sh *model.Shape) string 
 
 func (format) Events(s *model.Service) eventstream.Format {
 	return eventstream.Format{ContentType: "text/xml", Structure: func(b []byte, s *model.Service, sh *model.Shape, name string, src *value.Source, keep func(*model.Member) bool) ([]byte, error) {
+		if len(sh.Members) == 0 {
+			return b, nil
+		}
 		return encoder(s).Element(b, name, "", sh, src, keep)
 	}}
 }

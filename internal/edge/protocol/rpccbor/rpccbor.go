@@ -62,7 +62,11 @@ func (Codec) Encode(w http.ResponseWriter, rq *protocol.Request, out any) error 
 	if rq.Op.Output < 0 {
 		return protocol.Write(w, rq, http.StatusOK, "", nil)
 	}
-	body, err := cbor.Append(make([]byte, 0, 512), rq.Service, rq.Op.Output, value.Of(out))
+	v := value.Deref(value.Of(out))
+	if !v.IsValid() {
+		return protocol.Write(w, rq, http.StatusOK, contentType, cbor.AppendEnd(cbor.AppendOpen(nil)))
+	}
+	body, err := cbor.Append(make([]byte, 0, 512), rq.Service, rq.Op.Output, v)
 	if err != nil {
 		return err
 	}
@@ -79,7 +83,7 @@ func (Codec) EncodeFault(w http.ResponseWriter, rq *protocol.Request, f *fault.F
 	sh := protocol.FaultShape(rq.Service, f)
 	head := cbor.AppendString(cbor.AppendString(cbor.AppendOpen(nil), "__type"), code)
 	if f.Message != "" && !protocol.HasMessage(sh) {
-		head = cbor.AppendString(cbor.AppendString(head, "message"), f.Message)
+		head = cbor.AppendString(cbor.AppendString(head, protocol.MessageKey(f)), f.Message)
 	}
 	body := head
 	if sh != nil {
