@@ -120,16 +120,11 @@ func userOf(account string, u *identity) policy.Principal {
 // Policies implements call.Identities.
 func (s *Service) Policies(ctx context.Context, id call.Identity) (policy.Sets, error) {
 	p := &id.Principal
-	holder := p.ARN
-	switch p.Kind {
-	case policy.User:
-	case policy.Role:
-		holder = p.RoleARN
-	case policy.FederatedUser:
-		if holder = p.RoleARN; holder == rootARN(p.Account) {
+	holder := holderOf(p)
+	if holder == "" {
+		if p.Kind == policy.FederatedUser { // root's
 			return policy.Sets{Identity: []*policy.Policy{everything}}, nil
 		}
-	default:
 		return policy.Sets{}, nil
 	}
 	sub, err := s.subject(ctx, s.cache.Load(), holder)

@@ -90,7 +90,7 @@ func (s *Service) createServiceLinkedRole(ctx context.Context, rq *call.Authoriz
 		if taken != nil {
 			return api.InvalidInputException("Service role name %s has been taken in this account, please try a different suffix.", name)
 		}
-		if err := setTrust(t, id, trust); err != nil {
+		if err := s.setTrust(t, rq.Account(), id, trust); err != nil {
 			return err
 		}
 		return write(t, thingKey(rq.Account(), roleKind, name), id)

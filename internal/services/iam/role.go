@@ -45,7 +45,7 @@ func (s *Service) createRoleOf(ctx context.Context, account string, id *identity
 		if err := isNew(t, account, roleKind, id.Name, "Role", maxNamed); err != nil {
 			return err
 		}
-		if err := setTrust(t, id, trust); err != nil {
+		if err := s.setTrust(t, account, id, trust); err != nil {
 			return err
 		}
 		if id.Boundary != "" {
@@ -155,7 +155,7 @@ func (s *Service) updateRoleDescription(ctx context.Context, rq *call.Authorized
 
 func (s *Service) updateAssumeRolePolicy(ctx context.Context, rq *call.Authorized, in *api.UpdateAssumeRolePolicyRequest) (*call.None, error) {
 	return done(s.changeRole(ctx, rq.Account(), *in.RoleName, func(t data.Txn, id *identity) error {
-		return setTrust(t, id, *in.PolicyDocument)
+		return s.setTrust(t, rq.Account(), id, *in.PolicyDocument)
 	}))
 }
 

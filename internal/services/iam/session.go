@@ -43,6 +43,7 @@ type claims struct {
 	Transitive []string          `json:"v,omitempty"`
 	Source     string            `json:"s,omitempty"`
 	Provider   string            `json:"f,omitempty"`
+	Holder     string            `json:"h,omitempty"` // id of the role or user
 	MFA        bool              `json:"2,omitempty"`
 	Issued     int64             `json:"i"` // seconds since 1970
 	Expires    int64             `json:"e"`
@@ -136,13 +137,23 @@ func (s *Service) Managed(ctx context.Context, account, policyARN string) (docum
 // Issue makes credentials for a session until expires. id.Tags are the session's
 // own tags, without the role's; doc and policyARNs are the session policies, which
 // must have been checked.
-func (s *Service) Issue(_ context.Context, id call.Identity, doc string, policyARNs []string, expires time.Time) (accessKey, secret, token string, err error) {
+func (s *Service) Issue(ctx context.Context, id call.Identity, doc string, policyARNs []string, expires time.Time) (accessKey, secret, token string, err error) {
 	p := id.Principal
 	c := claims{
 		AccessKey: newKeyID(s.d.IDs, "ASIA", p.Account),
 		Kind:      p.Kind, Account: p.Account, ARN: p.ARN, RoleARN: p.RoleARN, UserID: p.UserID, UserName: p.UserName, Provider: p.Provider,
 		Policy: doc, PolicyARNs: policyARNs, Tags: id.Tags, Transitive: id.Transitive, Source: id.SourceIdentity, MFA: id.MFA,
 		Issued: s.now().Unix(), Expires: expires.Unix(),
+	}
+	if holder := holderOf(&p); holder != "" {
+		sub, err := s.subject(ctx, s.cache.Load(), holder)
+		if err != nil {
+			return "", "", "", err
+		}
+		if sub == nil {
+			return "", "", "", invalidToken()
+		}
+		c.Holder = sub.id
 	}
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -197,31 +208,36 @@ func (s *Service) openSession(ctx context.Context, g *generation, token string) 
 		AccessKey: c.AccessKey, IssuedAt: time.Unix(c.Issued, 0).UTC(), MFA: c.MFA,
 		Tags: c.Tags, Transitive: c.Transitive, SourceIdentity: c.Source,
 	}
-	if err := s.attachHolder(ctx, g, &ses.id); err != nil {
+	if err := s.attachHolder(ctx, g, &ses.id, c.Holder); err != nil {
 		return nil, err
 	}
 	return ses, s.attachPolicies(ctx, &ses.id, &c)
 }
 
+// holderOf is the ARN of the user or role whose policies a session has; "" for
+// root's.
+func holderOf(p *policy.Principal) string {
+	switch {
+	case p.Kind == policy.User:
+		return p.ARN
+	case p.Kind == policy.Role, p.Kind == policy.FederatedUser && p.RoleARN != rootARN(p.Account):
+		return p.RoleARN
+	}
+	return ""
+}
+
 // attachHolder refuses sessions of who is gone, and gives the others the tags of
 // their role or user, below their own.
-func (s *Service) attachHolder(ctx context.Context, g *generation, id *call.Identity) error {
-	holder := id.Principal.ARN
-	switch id.Principal.Kind {
-	case policy.Root:
+func (s *Service) attachHolder(ctx context.Context, g *generation, id *call.Identity, was string) error {
+	holder := holderOf(&id.Principal)
+	if holder == "" {
 		return nil
-	case policy.Role:
-		holder = id.Principal.RoleARN
-	case policy.FederatedUser:
-		if holder = id.Principal.RoleARN; holder == rootARN(id.Principal.Account) {
-			return nil
-		}
 	}
 	sub, err := s.subject(ctx, g, holder)
 	if err != nil {
 		return err
 	}
-	if sub == nil || id.Principal.Kind != policy.FederatedUser && !sub.is(id.Principal.UserID) {
+	if sub == nil || sub.id != was {
 		return invalidToken()
 	}
 	if len(sub.tags) > 0 && id.Principal.Kind != policy.FederatedUser {

@@ -120,6 +120,8 @@ func thingKey(account string, k kind, name string) []byte {
 	return data.Key(room, account, "", string(k), strings.ToLower(name))
 }
 
+func accountPrefix(account string) []byte { return data.Key(room, account) }
+
 func kindPrefix(account string, k kind) []byte { return data.Key(room, account, "", string(k)) }
 
 func ownerKey(accessKey string) []byte { return data.Key(room, "", "", "access-key", accessKey) }

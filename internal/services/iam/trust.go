@@ -16,8 +16,9 @@ import (
 // gives way to the id, in what acts and in what answers show.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 
-// setTrust checks a trust policy and gives it to a role.
-func setTrust(r data.Reader, id *identity, doc string) error {
+// setTrust checks a trust policy and gives it to a role. Users and roles that it
+// names must exist, unless they are of an account that nothing is known of here.
+func (s *Service) setTrust(r data.Reader, own string, id *identity, doc string) error {
 	p, err := policy.Parse([]byte(doc))
 	if err == nil {
 		err = policy.ValidateTrust(p)
@@ -43,6 +44,11 @@ func setTrust(r data.Reader, id *identity, doc string) error {
 				return err
 			}
 			if who == nil {
+				if known, err := s.knows(r, account); err != nil {
+					return err
+				} else if !known && account != own {
+					continue
+				}
 				return api.MalformedPolicyDocumentException("Invalid principal in policy: %q:%q", e.Type, e.Value)
 			}
 			pins[e.Value] = who.ID
@@ -50,6 +56,18 @@ func setTrust(r data.Reader, id *identity, doc string) error {
 	}
 	id.Trust, id.Pins = doc, pins
 	return nil
+}
+
+// knows reports whether an account is root's or has anything in it.
+func (s *Service) knows(r data.Reader, account string) (bool, error) {
+	if account == s.d.Root.Account {
+		return true, nil
+	}
+	prefix := accountPrefix(account)
+	for _, err := range r.Scan(prefix, data.PrefixEnd(prefix), false) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // identityOf takes the ARN of a user or role apart.
