@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -242,6 +243,14 @@ func (s *Service) attachHolder(ctx context.Context, g *generation, id *call.Iden
 	}
 	if len(sub.tags) > 0 && id.Principal.Kind != policy.FederatedUser {
 		all := maps.Clone(sub.tags)
+		maps.DeleteFunc(all, func(k, _ string) bool {
+			for own := range id.Tags {
+				if strings.EqualFold(own, k) {
+					return true
+				}
+			}
+			return false
+		})
 		maps.Copy(all, id.Tags)
 		id.Tags = all
 	}
