@@ -119,7 +119,8 @@ func (s *Service) Stop(ctx context.Context) error {
 // was. It does the first batch at once, so that a small table is ready when the
 // answer goes out, and the rest later.
 func (s *Service) fill(ctx context.Context, r ref, number string) {
-	next, done := s.fillBatch(ctx, r, number, nil)
+	// A caller that goes away does not take the work along.
+	next, done := s.fillBatch(context.WithoutCancel(ctx), r, number, nil)
 	if !done {
 		s.fillLater(r, number, next)
 	}
@@ -201,6 +202,7 @@ func (s *Service) filled(ctx context.Context, r ref, number string) error {
 // clear deletes what is left of something deleted: a first batch at once, the
 // rest later. key is the key that discard made.
 func (s *Service) clear(ctx context.Context, keys ...[]byte) {
+	ctx = context.WithoutCancel(ctx)
 	for _, key := range keys {
 		if done, err := s.purgeBatch(ctx, key); err == nil && !done {
 			s.run(func(ctx context.Context) { s.purge(ctx, key) })

@@ -27,7 +27,7 @@ func newWorld(t testing.TB) (*calltest.World, *Service) {
 }
 
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
 		w, s := newWorld(t)
 		calltest.Script(t, path, w, map[string]func(*testing.T, *datadriven.TestData) string{
 			// sweep does what the worker does every ten seconds.

@@ -13,7 +13,7 @@ import (
 // the expression and lines that begin with "names", "values", "item" or "keys",
 // followed by JSON.
 func TestExpressions(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			out, err := evaluate(t, d)
 			if err != nil {
