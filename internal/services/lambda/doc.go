@@ -1,0 +1,51 @@
+// Package lambda is the room of AWS Lambda: functions from zip packages, their
+// versions and aliases, invocations, and the plane that runs them in sandboxes.
+//
+// Pages followed:
+// https://docs.aws.amazon.com/lambda/latest/api/welcome.html
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+//
+// # What runs where
+//
+// A function is a record, and a version for each published version and $LATEST
+// (state.go). Functions are kept in memory once they were used (shelf.go); an
+// invocation reads no store and takes no lock but that of its version's pool.
+// A package is a blob, and is unpacked once into a folder named by its hash,
+// which all environments of all functions with that code share, read-only.
+//
+// A pool has the environments of one version (pool.go): the one used last is
+// used first, one event at a time. When all are busy and there are as many as
+// the cores can use, an event waits for up to 10 ms for one to come free before
+// another one is started: many workers on few cores are slower than few. A
+// change of code or configuration makes a new pool; environments of the old one
+// end when their event is done. Environments that were idle for ten minutes end,
+// and so do those whose credentials are about to expire.
+//
+// # Deliberate differences
+//
+//   - CreateFunction and UpdateFunction… have done their work when they answer.
+//     They say Pending and InProgress, because AWS's clients wait for what
+//     follows, but the very next call finds the function Active. So no operation
+//     is refused because another one is under way.
+//   - GetFunction names no Location of the code.
+//   - Initialisation has one try, of ten seconds and the function's timeout,
+//     where AWS makes two of each.
+//   - What is written to /tmp counts against MemorySize as well.
+//   - One function runs at most 32 asynchronous events at once.
+//   - Billed Duration contains the initialisation, as on AWS since August 2025.
+//
+// # Settings
+//
+// Accepted without effect, because they have no meaning here: TracingConfig
+// PassThrough, SnapStart None, a VpcConfig without subnets and security groups.
+//
+// Refused by name until they act: PackageType Image and ImageConfig, Layers,
+// VpcConfig with subnets or security groups, FileSystemConfigs,
+// DeadLetterConfig, destinations, TracingConfig Active, SnapStart
+// PublishedVersions, KMSKeyArn, code signing, the JSON log format,
+// CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; in
+// AddPermission EventSourceToken, PrincipalOrgID and the two of function URLs;
+// architectures other than the machine's.
+package lambda

@@ -1,0 +1,247 @@
+package lambda
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+)
+
+// environment is one execution environment of a version.
+type environment struct {
+	pool    *pool
+	e       *engine.Environment
+	log     *logStream
+	done    func() // gives up the folder of code
+	expires time.Time
+	used    time.Time // guarded by pool.mu
+
+	// init is how long the initialisation took; the first invocation reports it.
+	init time.Duration
+
+	mu   sync.Mutex
+	tail *tail // of the invocation under way, if its caller wants it
+}
+
+// initPhase is the time that the initialisation has, besides the function's
+// timeout: AWS gives it ten seconds and then tries again within the invocation.
+const initPhase = 10 * time.Second
+
+// newEnvironment starts an environment. The error is an *initFailure if the
+// function is at fault.
+func (p *pool) newEnvironment() (*environment, error) {
+	pl, v, k := p.ps.p, p.v, p.ps.key
+	s := pl.s
+	role, err := p.ps.credentials(pl.ctx, v.Role)
+	if err != nil {
+		return nil, err
+	}
+	choice, err := s.runtimes.Resolve(pl.ctx, v.Runtime)
+	if err != nil {
+		return nil, fmt.Errorf("runtime of %s: %w", k.name, err)
+	}
+	dir, done, err := s.code(pl.ctx, k.area(), v.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("code of %s: %w", k.name, err)
+	}
+	e := &environment{pool: p, done: done, expires: role.expires.Add(-credentialsMargin)}
+	begin := s.clock.Now()
+	e.log = &logStream{
+		p: pl, k: k, role: v.Role, group: v.LogGroup,
+		name: begin.Format("2006/01/02") + "/[" + v.Version + "]" + hex.EncodeToString(s.ids.Bytes(16)),
+	}
+	e.e, err = engine.Start(pl.ctx, engine.Config{
+		Launcher: pl.deps.Launcher, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir,
+		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
+		Network: pl.deps.Network, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line,
+	})
+	e.init = s.clock.Now().Sub(begin)
+	if err != nil {
+		done()
+		var init *engine.InitError
+		if errors.As(err, &init) {
+			e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: %s\tError Type: %s", millis(e.init), status(init.TimedOut), init.Type)
+			return nil, &initFailure{init, e}
+		}
+		return nil, fmt.Errorf("start an environment of %s: %w", k.name, err)
+	}
+	return e, nil
+}
+
+// sandboxName keeps what may stand in the name of a control group.
+func sandboxName(s string) string { return strings.ReplaceAll(s, "_", "-") }
+
+// share is the processor time that goes with a size of memory: one core at
+// 1,769 MiB. It acts as a weight when functions compete, and as a limit above
+// one core only.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+func share(mib int32) sandbox.CPU {
+	const fullCore = 1769
+	return sandbox.CPU{Weight: max(1, min(10_000, int(mib)*100/fullCore))}
+}
+
+// variables are the environment variables that the service sets, after those of
+// the function itself.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func (e *environment) variables(role roleSession) []string {
+	p := e.pool
+	k, v := p.ps.key, p.v
+	var env []string
+	if d := p.ps.p.deps; d.Endpoint != nil {
+		if at := d.Endpoint(d.Network); at != "" {
+			env = append(env, "AWS_ENDPOINT_URL="+at)
+			if _, host, ok := strings.Cut(at, "://"); ok {
+				if i := strings.LastIndexByte(host, ':'); i > 0 {
+					env = append(env, "LOCALSTACK_HOSTNAME="+host[:i], "EDGE_PORT="+host[i+1:])
+				}
+			}
+		}
+	}
+	env = append(env, "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR")
+	for n, x := range v.Env {
+		env = append(env, n+"="+x)
+	}
+	if !strings.HasPrefix(v.Runtime, "provided") {
+		env = append(env, "AWS_EXECUTION_ENV=AWS_Lambda_"+v.Runtime)
+	}
+	return append(env,
+		"AWS_REGION="+k.region, "AWS_DEFAULT_REGION="+k.region,
+		"AWS_ACCESS_KEY_ID="+role.key, "AWS_SECRET_ACCESS_KEY="+role.secret, "AWS_SESSION_TOKEN="+role.token,
+		"AWS_LAMBDA_FUNCTION_NAME="+k.name, "AWS_LAMBDA_FUNCTION_VERSION="+v.Version,
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", v.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME="+e.log.group, "AWS_LAMBDA_LOG_STREAM_NAME="+e.log.name,
+	)
+}
+
+// usable reports whether the environment can take another event.
+func (e *environment) usable(now time.Time) bool { return e.e.Alive() && now.Before(e.expires) }
+
+// close ends the environment and gives up what it held.
+func (e *environment) close() {
+	// Its end was asked for; how it ended does not matter any more.
+	_ = e.e.Close()
+	e.done()
+}
+
+// line takes a line that the function wrote.
+func (e *environment) line(_ string, line []byte) { e.print(string(line)) }
+
+func (e *environment) printf(format string, args ...any) { e.print(fmt.Sprintf(format, args...)) }
+
+func (e *environment) print(line string) {
+	now := e.pool.ps.p.s.clock.Now()
+	e.mu.Lock()
+	if e.tail != nil {
+		e.tail.add(line)
+	}
+	e.log.add(now, line)
+	e.mu.Unlock()
+	if tap := e.pool.ps.p.deps.Tap; tap != nil {
+		tap(e.pool.ps.key.name, line)
+	}
+}
+
+func (e *environment) setTail(t *tail) {
+	e.mu.Lock()
+	e.tail = t
+	e.mu.Unlock()
+}
+
+// serve hands an event to the function. The error is engine.ErrNotDelivered if
+// the function has not seen it.
+func (e *environment) serve(inv *invocation) (outcome, error) {
+	p := e.pool
+	v, s := p.v, p.ps.p.s
+	var t *tail
+	if inv.tail {
+		t = &tail{}
+		e.setTail(t)
+		defer e.setTail(nil)
+	}
+	e.print("START RequestId: " + inv.id + " Version: " + v.Version)
+	timeout := time.Duration(v.Timeout) * time.Second
+	// The environment ends with the server, not with the caller.
+	res, err := e.e.Invoke(p.ps.p.ctx, &engine.Invocation{
+		RequestID: inv.id, Payload: inv.payload, Deadline: s.clock.Now().Add(timeout), Timeout: timeout,
+		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context,
+	})
+	if err != nil {
+		if p.ps.p.ctx.Err() != nil {
+			err = errStopping()
+		}
+		return outcome{}, err
+	}
+	e.report(inv, res, timeout)
+	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}, nil
+}
+
+// report writes the lines with which an invocation ends.
+func (e *environment) report(inv *invocation, res *engine.Result, timeout time.Duration) {
+	duration, tail := res.Duration, ""
+	switch {
+	case res.TimedOut:
+		duration, tail = timeout, "\tStatus: timeout"
+		at := e.pool.ps.p.s.clock.Now().Format("2006-01-02T15:04:05.000Z")
+		e.printf("%s %s Task timed out after %.2f seconds", at, inv.id, timeout.Seconds())
+	case res.ErrorType != "":
+		tail = "\tStatus: error\tError Type: " + res.ErrorType
+		e.printf("RequestId: %s Error: %s", inv.id, cause(res))
+	}
+	e.print("END RequestId: " + inv.id)
+	billed, init := duration, ""
+	if e.init > 0 {
+		billed += e.init
+		init = "\tInit Duration: " + millis(e.init) + " ms"
+		e.init = 0
+	}
+	e.printf("REPORT RequestId: %s\tDuration: %s ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB%s%s",
+		inv.id, millis(duration), int64(math.Ceil(float64(billed)/float64(time.Millisecond))), e.pool.v.Memory,
+		(res.PeakMemory+1<<20-1)>>20, init, tail)
+}
+
+// cause is what a failure of the environment says of itself.
+func cause(res *engine.Result) string {
+	if res.OOMKilled {
+		return "Runtime exited with error: signal: killed"
+	}
+	_, text, ok := strings.Cut(string(res.Payload), " Error: ")
+	if text, _, ok2 := strings.Cut(text, `"`); ok && ok2 {
+		return text
+	}
+	return res.ErrorType
+}
+
+func millis(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond)) }
+
+func status(timedOut bool) string {
+	if timedOut {
+		return "timeout"
+	}
+	return "error"
+}
+
+// initFailure is an initialisation that failed. The event that was waiting gets
+// it as its result.
+type initFailure struct {
+	*engine.InitError
+	e *environment
+}
+
+func (i *initFailure) outcome(v *version, inv *invocation) outcome {
+	var t *tail
+	if inv.tail {
+		t = &tail{}
+		i.e.setTail(t)
+	}
+	res := i.Result(inv.id)
+	timeout := time.Duration(v.Timeout) * time.Second
+	i.e.print("START RequestId: " + inv.id + " Version: " + v.Version)
+	i.e.report(inv, res, timeout)
+	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}
+}

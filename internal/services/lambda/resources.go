@@ -1,0 +1,400 @@
+package lambda
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/resource"
+	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+)
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
+type functionProperties struct {
+	FunctionName                 *string            `cfn:"FunctionName,replace"`
+	Code                         codeProperty       `cfn:"Code,required"`
+	Role                         string             `cfn:"Role,required"`
+	Runtime                      *string            `cfn:"Runtime"`
+	Handler                      *string            `cfn:"Handler"`
+	Description                  *string            `cfn:"Description"`
+	Timeout                      *int32             `cfn:"Timeout"`
+	MemorySize                   *int32             `cfn:"MemorySize"`
+	Environment                  *variablesProperty `cfn:"Environment"`
+	EphemeralStorage             *sizeProperty      `cfn:"EphemeralStorage"`
+	Architectures                []string           `cfn:"Architectures"`
+	LoggingConfig                *loggingProperty   `cfn:"LoggingConfig"`
+	ReservedConcurrentExecutions *int32             `cfn:"ReservedConcurrentExecutions"`
+	PackageType                  *string            `cfn:"PackageType,replace"`
+	TracingConfig                *modeProperty      `cfn:"TracingConfig"`
+	Layers                       []string           `cfn:"Layers"`
+	Tags                         []tagProperty      `cfn:"Tags"`
+}
+
+type codeProperty struct {
+	ZipFile         *string `cfn:"ZipFile"`
+	S3Bucket        *string `cfn:"S3Bucket"`
+	S3Key           *string `cfn:"S3Key"`
+	S3ObjectVersion *string `cfn:"S3ObjectVersion"`
+	ImageURI        *string `cfn:"ImageUri"`
+}
+
+type variablesProperty struct {
+	Variables map[string]string `cfn:"Variables"`
+}
+
+type sizeProperty struct {
+	Size int32 `cfn:"Size,required"`
+}
+
+type modeProperty struct {
+	Mode *string `cfn:"Mode"`
+}
+
+type loggingProperty struct {
+	LogFormat           *string `cfn:"LogFormat"`
+	LogGroup            *string `cfn:"LogGroup"`
+	ApplicationLogLevel *string `cfn:"ApplicationLogLevel"`
+	SystemLogLevel      *string `cfn:"SystemLogLevel"`
+}
+
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html
+type permissionProperties struct {
+	FunctionName          string  `cfn:"FunctionName,required,replace"`
+	Action                string  `cfn:"Action,required,replace"`
+	Principal             string  `cfn:"Principal,required,replace"`
+	SourceArn             *string `cfn:"SourceArn,replace"`
+	SourceAccount         *string `cfn:"SourceAccount,replace"`
+	EventSourceToken      *string `cfn:"EventSourceToken,replace"`
+	PrincipalOrgID        *string `cfn:"PrincipalOrgID,replace"`
+	FunctionURLAuthType   *string `cfn:"FunctionUrlAuthType,replace"`
+	InvokedViaFunctionURL *bool   `cfn:"InvokedViaFunctionUrl,replace"`
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html
+type versionProperties struct {
+	FunctionName string  `cfn:"FunctionName,required,replace"`
+	CodeSha256   *string `cfn:"CodeSha256,replace"`
+	Description  *string `cfn:"Description,replace"`
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-alias.html
+type aliasProperties struct {
+	FunctionName    string           `cfn:"FunctionName,required,replace"`
+	Name            string           `cfn:"Name,required,replace"`
+	FunctionVersion string           `cfn:"FunctionVersion,required"`
+	Description     *string          `cfn:"Description"`
+	RoutingConfig   *routingProperty `cfn:"RoutingConfig"`
+}
+
+type routingProperty struct {
+	AdditionalVersionWeights []weightProperty `cfn:"AdditionalVersionWeights"`
+}
+
+type weightProperty struct {
+	FunctionVersion string  `cfn:"FunctionVersion,required"`
+	FunctionWeight  float64 `cfn:"FunctionWeight,required"`
+}
+
+// ResourceTypes implements resource.Provider.
+func (s *Service) ResourceTypes() []resource.Type {
+	return []resource.Type{
+		resource.Define("AWS::Lambda::Function", resource.Handlers[functionProperties]{
+			Create: createFunctionResource, Update: updateFunctionResource, Delete: deleteFunctionResource,
+			Check: checkFunction, Attributes: []string{"Arn"},
+		}),
+		resource.Define("AWS::Lambda::Permission", resource.Handlers[permissionProperties]{
+			Create: createPermissionResource, Delete: deletePermissionResource, Attributes: []string{"Id"},
+		}),
+		resource.Define("AWS::Lambda::Version", resource.Handlers[versionProperties]{
+			Create: createVersionResource, Delete: deleteVersionResource, Attributes: []string{"Version", "FunctionArn"},
+		}),
+		resource.Define("AWS::Lambda::Alias", resource.Handlers[aliasProperties]{
+			Create: createAliasResource, Update: updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
+		}),
+	}
+}
+
+// inlineLimit is the greatest size of code in a template, in characters.
+const inlineLimit = 4 << 20
+
+func checkFunction(p *functionProperties) (bad []resource.Problem) {
+	fail := func(text string, path ...string) { bad = append(bad, resource.Problem{Path: path, Text: text}) }
+	if z := p.Code.ZipFile; z != nil {
+		if _, err := inlineName(opt.Val(p.Runtime)); err != nil && p.Runtime != nil {
+			fail(err.Error(), "Code", "ZipFile")
+		}
+		if len(*z) > inlineLimit {
+			fail(fmt.Sprintf("has more than %d characters", inlineLimit), "Code", "ZipFile")
+		}
+	}
+	if p.Runtime != nil {
+		if f := fault.As(checkRuntime(*p.Runtime)); f != nil {
+			fail(f.Message, "Runtime")
+		}
+	}
+	return bad
+}
+
+// inlineName is the name of the file that inline code becomes.
+func inlineName(runtime string) (string, error) {
+	switch {
+	case strings.HasPrefix(runtime, "nodejs"):
+		return "index.js", nil
+	case strings.HasPrefix(runtime, "python"):
+		return "index.py", nil
+	}
+	return "", fmt.Errorf("inline code is for Node.js and Python only, not for %s", runtime)
+}
+
+// inline makes a package of inline code. The same code gives the same package.
+func inline(runtime, code string) ([]byte, error) {
+	name, err := inlineName(runtime)
+	if err != nil {
+		return nil, api.InvalidParameterValueException("ZipFile: %s", err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+	h.SetMode(0o644)
+	w, err := z.CreateHeader(h)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write([]byte(code)); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func (p *functionProperties) code() (*api.FunctionCode, error) {
+	c := &api.FunctionCode{S3Bucket: p.Code.S3Bucket, S3Key: p.Code.S3Key, S3ObjectVersion: p.Code.S3ObjectVersion, ImageUri: p.Code.ImageURI}
+	if p.Code.ZipFile == nil {
+		return c, nil
+	}
+	z, err := inline(opt.Val(p.Runtime), *p.Code.ZipFile)
+	c.ZipFile = z
+	return c, err
+}
+
+func (p *functionProperties) environment() *api.Environment {
+	if p.Environment == nil {
+		return nil
+	}
+	return &api.Environment{Variables: p.Environment.Variables}
+}
+
+func (p *functionProperties) ephemeral() *api.EphemeralStorage {
+	if p.EphemeralStorage == nil {
+		return nil
+	}
+	return &api.EphemeralStorage{Size: &p.EphemeralStorage.Size}
+}
+
+func (p *functionProperties) logging() *api.LoggingConfig {
+	if p.LoggingConfig == nil {
+		return nil
+	}
+	l := p.LoggingConfig
+	return &api.LoggingConfig{LogFormat: l.LogFormat, LogGroup: l.LogGroup, ApplicationLogLevel: l.ApplicationLogLevel, SystemLogLevel: l.SystemLogLevel}
+}
+
+func (p *functionProperties) tracing() *api.TracingConfig {
+	if p.TracingConfig == nil {
+		return nil
+	}
+	return &api.TracingConfig{Mode: p.TracingConfig.Mode}
+}
+
+func (p *functionProperties) tags(rq *resource.Request) map[string]string {
+	t := maps.Clone(rq.StackTags)
+	if t == nil {
+		t = map[string]string{}
+	}
+	for _, x := range p.Tags {
+		t[x.Key] = x.Value
+	}
+	return t
+}
+
+func functionState(rq *resource.Request, name string) resource.State {
+	return resource.State{ID: name, Attributes: map[string]any{"Arn": key{rq.Account, rq.Region, name}.arn("")}}
+}
+
+func createFunctionResource(ctx context.Context, rq *resource.Request, p *functionProperties) (resource.State, error) {
+	name := opt.Val(p.FunctionName)
+	if name == "" {
+		name = rq.Name(maxName)
+	}
+	code, err := p.code()
+	if err != nil {
+		return resource.State{}, err
+	}
+	_, err = call.Do(ctx, rq.Caller, rq.As, api.CreateFunction, &api.CreateFunctionRequest{
+		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Code: code, Description: p.Description,
+		Timeout: p.Timeout, MemorySize: p.MemorySize, PackageType: p.PackageType, Environment: p.environment(), TracingConfig: p.tracing(),
+		Tags: p.tags(rq), Layers: p.Layers, Architectures: p.Architectures, EphemeralStorage: p.ephemeral(), LoggingConfig: p.logging(),
+	})
+	if err != nil {
+		return resource.State{}, err
+	}
+	return functionState(rq, name), setReserved(ctx, rq, name, nil, p.ReservedConcurrentExecutions)
+}
+
+func setReserved(ctx context.Context, rq *resource.Request, name string, old, n *int32) error {
+	if n != nil {
+		_, err := call.Do(ctx, rq.Caller, rq.As, api.PutFunctionConcurrency, &api.PutFunctionConcurrencyRequest{FunctionName: &name, ReservedConcurrentExecutions: n})
+		return err
+	}
+	if old == nil {
+		return nil
+	}
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteFunctionConcurrency, &api.DeleteFunctionConcurrencyRequest{FunctionName: &name})
+	return err
+}
+
+// updateFunctionResource sets every property, so that one that was taken out of
+// the template goes back to its default.
+func updateFunctionResource(ctx context.Context, rq *resource.Request, name string, old, p *functionProperties) (resource.State, error) {
+	code, err := p.code()
+	if err != nil {
+		return resource.State{}, err
+	}
+	env, eph, log := p.environment(), p.ephemeral(), p.logging()
+	if env == nil {
+		env = &api.Environment{}
+	}
+	if eph == nil {
+		eph = &api.EphemeralStorage{Size: new(int32(defaultEphemeral))}
+	}
+	if log == nil {
+		log = &api.LoggingConfig{LogGroup: new("/aws/lambda/" + name)}
+	}
+	_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateFunctionConfiguration, &api.UpdateFunctionConfigurationRequest{
+		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Description: new(opt.Val(p.Description)),
+		Timeout: new(opt.Or(p.Timeout, defaultTimeout)), MemorySize: new(opt.Or(p.MemorySize, defaultMemory)),
+		Environment: env, TracingConfig: p.tracing(), Layers: p.Layers, EphemeralStorage: eph, LoggingConfig: log,
+	})
+	if err != nil {
+		return resource.State{}, err
+	}
+	_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateFunctionCode, &api.UpdateFunctionCodeRequest{
+		FunctionName: &name, ZipFile: code.ZipFile, S3Bucket: code.S3Bucket, S3Key: code.S3Key, S3ObjectVersion: code.S3ObjectVersion,
+		ImageUri: code.ImageUri, Architectures: p.Architectures,
+	})
+	if err != nil {
+		return resource.State{}, err
+	}
+	if err := setReserved(ctx, rq, name, old.ReservedConcurrentExecutions, p.ReservedConcurrentExecutions); err != nil {
+		return resource.State{}, err
+	}
+	return functionState(rq, name), setTags(ctx, rq, name, old, p)
+}
+
+func setTags(ctx context.Context, rq *resource.Request, name string, old, p *functionProperties) error {
+	arn, tags := key{rq.Account, rq.Region, name}.arn(""), p.tags(rq)
+	var gone []string
+	for k := range old.tags(rq) {
+		if _, stays := tags[k]; !stays {
+			gone = append(gone, k)
+		}
+	}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UntagResource, &api.UntagResourceRequest{Resource: &arn, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.TagResource, &api.TagResourceRequest{Resource: &arn, Tags: tags})
+	return err
+}
+
+func deleteFunctionResource(ctx context.Context, rq *resource.Request, name string, _ *functionProperties) error {
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteFunction, &api.DeleteFunctionRequest{FunctionName: &name})
+	return unlessGone(err)
+}
+
+func unlessGone(err error) error {
+	if fault.Is(err, "ResourceNotFoundException") {
+		return nil
+	}
+	return err
+}
+
+func createPermissionResource(ctx context.Context, rq *resource.Request, p *permissionProperties) (resource.State, error) {
+	id := rq.Name(100)
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.AddPermission, &api.AddPermissionRequest{
+		FunctionName: &p.FunctionName, StatementId: &id, Action: &p.Action, Principal: &p.Principal, SourceArn: p.SourceArn, SourceAccount: p.SourceAccount,
+		EventSourceToken: p.EventSourceToken, PrincipalOrgID: p.PrincipalOrgID, FunctionUrlAuthType: p.FunctionURLAuthType, InvokedViaFunctionUrl: p.InvokedViaFunctionURL,
+	})
+	return resource.State{ID: id, Attributes: map[string]any{"Id": id}}, err
+}
+
+func deletePermissionResource(ctx context.Context, rq *resource.Request, id string, p *permissionProperties) error {
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.RemovePermission, &api.RemovePermissionRequest{FunctionName: &p.FunctionName, StatementId: &id})
+	return unlessGone(err)
+}
+
+func createVersionResource(ctx context.Context, rq *resource.Request, p *versionProperties) (resource.State, error) {
+	v, err := call.Do(ctx, rq.Caller, rq.As, api.PublishVersion, &api.PublishVersionRequest{FunctionName: &p.FunctionName, CodeSha256: p.CodeSha256, Description: p.Description})
+	if err != nil {
+		return resource.State{}, err
+	}
+	return resource.State{ID: *v.FunctionArn, Attributes: map[string]any{"Version": *v.Version, "FunctionArn": *v.FunctionArn}}, nil
+}
+
+func deleteVersionResource(ctx context.Context, rq *resource.Request, id string, _ *versionProperties) error {
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteFunction, &api.DeleteFunctionRequest{FunctionName: &id})
+	return unlessGone(err)
+}
+
+func (p *aliasProperties) routing() *api.AliasRoutingConfiguration {
+	r := &api.AliasRoutingConfiguration{}
+	if p.RoutingConfig == nil {
+		return r
+	}
+	r.AdditionalVersionWeights = map[string]float64{}
+	for _, w := range p.RoutingConfig.AdditionalVersionWeights {
+		r.AdditionalVersionWeights[w.FunctionVersion] = w.FunctionWeight
+	}
+	return r
+}
+
+func createAliasResource(ctx context.Context, rq *resource.Request, p *aliasProperties) (resource.State, error) {
+	a, err := call.Do(ctx, rq.Caller, rq.As, api.CreateAlias, &api.CreateAliasRequest{
+		FunctionName: &p.FunctionName, Name: &p.Name, FunctionVersion: &p.FunctionVersion, Description: p.Description, RoutingConfig: p.routing(),
+	})
+	if err != nil {
+		return resource.State{}, err
+	}
+	return resource.State{ID: *a.AliasArn, Attributes: map[string]any{"AliasArn": *a.AliasArn}}, nil
+}
+
+func updateAliasResource(ctx context.Context, rq *resource.Request, id string, _, p *aliasProperties) (resource.State, error) {
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateAlias, &api.UpdateAliasRequest{
+		FunctionName: &p.FunctionName, Name: &p.Name, FunctionVersion: &p.FunctionVersion, Description: new(opt.Val(p.Description)), RoutingConfig: p.routing(),
+	})
+	return resource.State{ID: id, Attributes: map[string]any{"AliasArn": id}}, err
+}
+
+func deleteAliasResource(ctx context.Context, rq *resource.Request, _ string, p *aliasProperties) error {
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteAlias, &api.DeleteAliasRequest{FunctionName: &p.FunctionName, Name: &p.Name})
+	return unlessGone(err)
+}

@@ -1,0 +1,159 @@
+package lambda
+
+import (
+	"context"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+)
+
+func (s *Service) updateBindings() []call.Binding {
+	return []call.Binding{
+		call.Bind(api.UpdateFunctionCode, on("lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeRequest) (n, q *string) { return in.FunctionName, nil }), s.updateFunctionCode),
+		call.Bind(api.UpdateFunctionConfiguration, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.UpdateFunctionConfigurationRequest) ([]call.Need, error) {
+			k, _, err := target(rq, in.FunctionName, nil)
+			if err != nil {
+				return nil, err
+			}
+			needs := []call.Need{{Action: "lambda:UpdateFunctionConfiguration", Resource: k.arn(""), Owner: k.account}}
+			if in.Role != nil {
+				needs = append(needs, passRole(*in.Role))
+			}
+			return needs, nil
+		}, "lambda:UpdateFunctionConfiguration", "iam:PassRole"), s.updateFunctionConfiguration),
+	}
+}
+
+// unqualified refuses names of versions and aliases where only the function
+// itself can be meant.
+func unqualified(rq *call.Authorized, name *string) (key, error) {
+	k, q, err := target(rq.Decoded, name, nil)
+	if err == nil && q != "" && q != latest {
+		err = api.InvalidParameterValueException("Only $LATEST can be changed, not %s.", q)
+	}
+	return k, err
+}
+
+// update rewrites $LATEST.
+func (s *Service) update(ctx context.Context, k key, revision *string, publish bool, change func(*version) error) (*api.FunctionConfiguration, error) {
+	made := ""
+	next := s.ids.UUID()
+	f, err := s.change(ctx, k, func(t data.Txn, f *function) error {
+		if f == nil {
+			return k.notFound("")
+		}
+		v := *f.versions[latest]
+		if err := checkRevision(revision, v.Revision); err != nil {
+			return err
+		}
+		before := v.Hash
+		if err := change(&v); err != nil {
+			return err
+		}
+		v.Modified, v.Revision = s.clock.Now(), next
+		if before != v.Hash {
+			if err := t.Delete(k.code(before, latest)); err != nil {
+				return err
+			}
+		}
+		f.versions[latest] = &v
+		if err := s.putVersion(t, k, &v); err != nil {
+			return err
+		}
+		if !publish {
+			return nil
+		}
+		var err error
+		made, err = s.publish(t, f, nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := f.versions[latest]
+	if publish {
+		v = f.versions[made]
+	}
+	out := f.configuration(v, qualified(v))
+	// The next invocation uses the new version; clients of AWS expect to wait.
+	out.LastUpdateStatus, out.LastUpdateStatusReason, out.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being updated."), new("Updating")
+	return out, nil
+}
+
+func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, in *api.UpdateFunctionCodeRequest) (*api.FunctionConfiguration, error) {
+	k, err := unqualified(rq, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuse("UpdateFunctionCode", setting{"PublishTo", in.PublishTo != nil}); err != nil {
+		return nil, err
+	}
+	src, err := codeSource(&api.FunctionCode{ZipFile: in.ZipFile, S3Bucket: in.S3Bucket, S3Key: in.S3Key, S3ObjectVersion: in.S3ObjectVersion, ImageUri: in.ImageUri, SourceKMSKeyArn: in.SourceKMSKeyArn}, "UpdateFunctionCode")
+	if err != nil {
+		return nil, err
+	}
+	if src.empty() {
+		return nil, api.InvalidParameterValueException("Please provide a source for function code.")
+	}
+	if _, err := checkArchitectures(in.Architectures); err != nil {
+		return nil, err
+	}
+	f, err := s.existing(ctx, k, "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.receive(ctx, rq, src)
+	if err != nil {
+		return nil, err
+	}
+	old := f.versions[latest]
+	defer func() { s.dropUnused(context.WithoutCancel(ctx), k.area(), old.Hash, p.hash) }()
+	defer p.done()
+	if opt.Val(in.DryRun) {
+		v := *old
+		if err := checkRevision(in.RevisionId, v.Revision); err != nil {
+			return nil, err
+		}
+		v.Hash, v.CodeSize = p.hash, p.size
+		return f.configuration(&v, ""), nil
+	}
+	if err := s.keep(ctx, k.area(), p); err != nil {
+		return nil, err
+	}
+	return s.update(ctx, k, in.RevisionId, opt.Val(in.Publish), func(v *version) error {
+		v.Hash, v.CodeSize = p.hash, p.size
+		return nil
+	})
+}
+
+func (s *Service) updateFunctionConfiguration(ctx context.Context, rq *call.Authorized, in *api.UpdateFunctionConfigurationRequest) (*api.FunctionConfiguration, error) {
+	k, err := unqualified(rq, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.Layers, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "UpdateFunctionConfiguration"}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	if _, err := s.existing(ctx, k, ""); err != nil {
+		return nil, err
+	}
+	if in.Role != nil {
+		if err := s.checkRole(ctx, k, *in.Role); err != nil {
+			return nil, err
+		}
+	}
+	if in.Runtime != nil {
+		if err := s.checkInterpreter(ctx, k, *in.Runtime); err != nil {
+			return nil, err
+		}
+	}
+	return s.update(ctx, k, in.RevisionId, false, func(v *version) error {
+		return s.configure(k, v, &configuration{
+			Runtime: in.Runtime, Role: in.Role, Handler: in.Handler, Description: in.Description, Timeout: in.Timeout, MemorySize: in.MemorySize,
+			Environment: in.Environment, EphemeralStorage: in.EphemeralStorage, LoggingConfig: in.LoggingConfig,
+		})
+	})
+}

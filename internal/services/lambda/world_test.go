@@ -1,0 +1,241 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/calltest"
+	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/blob"
+	"github.com/tierra-cloud/tierra/internal/data/blob/memblob"
+	"github.com/tierra-cloud/tierra/internal/data/mem"
+	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/gen/logs"
+	"github.com/tierra-cloud/tierra/internal/gen/sts"
+	"github.com/tierra-cloud/tierra/internal/kernel/clock"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/model"
+	"github.com/tierra-cloud/tierra/internal/policy"
+)
+
+const testRole = "arn:aws:iam::000000000000:role/function"
+
+// stand is a board with this room and as much of STS and CloudWatch Logs as it
+// needs.
+type stand struct {
+	*calltest.World
+	room  *Service
+	sts   *stsRoom
+	logs  *logsRoom
+	store data.Store
+	blobs blob.Store
+	deps  Deps
+}
+
+// stsRoom lets the service assume the test's role, for an hour.
+type stsRoom struct {
+	clock clock.Clock
+	mu    sync.Mutex
+	calls []call.Identity
+}
+
+func (s *stsRoom) Model() *model.Service { return &sts.Model }
+
+func (s *stsRoom) Bindings() []call.Binding {
+	return []call.Binding{call.Bind(sts.AssumeRole, call.Open[sts.AssumeRoleRequest]("it is a test"), s.assumeRole)}
+}
+
+func (s *stsRoom) assumeRole(_ context.Context, rq *call.Authorized, in *sts.AssumeRoleRequest) (*sts.AssumeRoleResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, rq.Identity())
+	if rq.Principal().Service != principal || *in.RoleArn != testRole {
+		return nil, fault.Of(fault.AccessDenied, "not this role")
+	}
+	return &sts.AssumeRoleResponse{Credentials: &sts.Credentials{
+		AccessKeyId: new(fmt.Sprintf("ASIA%d", len(s.calls))), SecretAccessKey: new("secret"), SessionToken: new("token"),
+		Expiration: new(s.clock.Now().Add(time.Hour)),
+	}}, nil
+}
+
+// logsRoom keeps what is delivered to it.
+type logsRoom struct {
+	mu      sync.Mutex
+	streams map[string][]string // by group and stream
+	came    *sync.Cond
+	who     []policy.Principal
+}
+
+func (l *logsRoom) Model() *model.Service { return &logs.Model }
+
+func (l *logsRoom) Bindings() []call.Binding {
+	const why = "it is a test"
+	return []call.Binding{
+		call.Bind(logs.CreateLogGroup, call.Open[logs.CreateLogGroupRequest](why), func(_ context.Context, _ *call.Authorized, in *logs.CreateLogGroupRequest) (*call.None, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.streams[*in.LogGroupName] = nil
+			return &call.None{}, nil
+		}),
+		call.Bind(logs.CreateLogStream, call.Open[logs.CreateLogStreamRequest](why), func(_ context.Context, _ *call.Authorized, in *logs.CreateLogStreamRequest) (*call.None, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if _, ok := l.streams[*in.LogGroupName]; !ok {
+				return nil, logs.ResourceNotFoundException("no group")
+			}
+			l.streams[*in.LogGroupName+" "+*in.LogStreamName] = nil
+			return &call.None{}, nil
+		}),
+		call.Bind(logs.PutLogEvents, call.Open[logs.PutLogEventsRequest](why), func(_ context.Context, rq *call.Authorized, in *logs.PutLogEventsRequest) (*logs.PutLogEventsResponse, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			k := *in.LogGroupName + " " + *in.LogStreamName
+			if _, ok := l.streams[k]; !ok {
+				return nil, logs.ResourceNotFoundException("no stream")
+			}
+			for _, e := range in.LogEvents {
+				l.streams[k] = append(l.streams[k], *e.Message)
+			}
+			l.who = append(l.who, rq.Principal())
+			l.came.Broadcast()
+			return &logs.PutLogEventsResponse{}, nil
+		}),
+	}
+}
+
+// wait waits until a stream of the group has a line with the text, and returns
+// the stream's name and lines.
+func (l *logsRoom) wait(group, text string) (string, []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		for k, lines := range l.streams {
+			if strings.HasPrefix(k, group+" ") && slices.ContainsFunc(lines, func(s string) bool { return strings.Contains(s, text) }) {
+				return strings.TrimPrefix(k, group+" "), slices.Clone(lines)
+			}
+		}
+		l.came.Wait()
+	}
+}
+
+// identities lets roles be assumed by services, and knows principals without
+// policies besides the root.
+type identities struct{}
+
+func (identities) Key(context.Context, string, string) (call.Identity, string, error) {
+	return call.Identity{}, "", fault.Of(fault.InvalidClientTokenID, "no keys here")
+}
+func (identities) Policies(context.Context, call.Identity) (policy.Sets, error) {
+	return policy.Sets{}, nil
+}
+func (identities) Assume(_ context.Context, role, session, _ string) (call.Identity, error) {
+	return call.Identity{Principal: policy.Principal{
+		Kind: policy.Role, Account: calltest.Account, RoleARN: role, ARN: "arn:aws:sts::" + calltest.Account + ":assumed-role/function/" + session,
+	}}, nil
+}
+
+// shared is what all tests use together: it costs time to make.
+var shared = sync.OnceValues(func() (*engine.Catalog, error) {
+	dir, err := os.MkdirTemp("", "lambda-test-")
+	if err != nil {
+		return nil, err
+	}
+	return engine.NewCatalog(engine.CatalogConfig{Dir: dir, Path: os.Getenv("PATH"), Home: os.Getenv("HOME")})
+})
+
+// option changes what the room is given.
+type option func(*Deps)
+
+// realTime lets the room see the machine's clock: for tests of what waits for
+// each other.
+func realTime(d *Deps) { d.Clock = clock.System{} }
+
+func newStand(t *testing.T, options ...option) *stand {
+	t.Helper()
+	catalog, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := calltest.New()
+	st := &stand{World: w, sts: &stsRoom{clock: w.Clock}, logs: &logsRoom{streams: map[string][]string{}}, store: mem.New(), blobs: memblob.New()}
+	st.logs.came = sync.NewCond(&st.logs.mu)
+	w.Board.Gate = &call.Gate{Identities: identities{}}
+	launcher, _, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { launcher.Close() })
+	t.Cleanup(func() { st.store.Close() })
+	// Functions run as other users: every folder on the way must be open to them.
+	dir := t.TempDir()
+	for d := dir; d != filepath.Dir(os.TempDir()) && d != "/"; d = filepath.Dir(d) {
+		_ = os.Chmod(d, 0o755)
+	}
+	st.deps = Deps{
+		Store: st.store, Blobs: st.blobs, Clock: w.Clock, IDs: w.IDs, Caller: w.Board, Key: make([]byte, 32), CodeDir: filepath.Join(dir, "code"),
+		Launcher: launcher, Runtimes: catalog, Network: sandbox.NetworkHost, Cores: 2,
+		Endpoint: func(sandbox.Network) string { return "http://127.0.0.1:4566" },
+	}
+	for _, o := range options {
+		o(&st.deps)
+	}
+	if st.deps.Clock != clock.Clock(w.Clock) {
+		st.sts.clock = st.deps.Clock
+	}
+	w.Plug(st.sts, st.logs, st.open(t))
+	return st
+}
+
+// open makes the room and starts it; it is stopped when the test ends.
+func (st *stand) open(t *testing.T) *Service {
+	t.Helper()
+	s, err := New(st.deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Stop(context.Background()) })
+	st.room = s
+	return s
+}
+
+// restart ends the room and makes another one over the same store. The board
+// keeps the old one, so use st.room.
+func (st *stand) restart(t *testing.T) {
+	t.Helper()
+	if err := st.room.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := *st.Board
+	b2 := &call.Board{Gate: b.Gate, Clock: b.Clock, IDs: b.IDs, Host: b.Host}
+	st.World.Board, st.deps.Caller = b2, b2
+	b2.Plug(st.sts, st.logs, st.open(t))
+}
+
+// function makes a function of a package's entries.
+func (st *stand) function(t *testing.T, name, runtime, handler string, change func(*api.CreateFunctionRequest), entries ...entry) {
+	t.Helper()
+	in := &api.CreateFunctionRequest{
+		FunctionName: &name, Runtime: &runtime, Handler: &handler, Role: new(testRole), Code: &api.FunctionCode{ZipFile: zipped(t, entries...)},
+	}
+	if change != nil {
+		change(in)
+	}
+	calltest.Must(t, st.World, api.CreateFunction, in)
+}
+
+func (st *stand) invoke(name, payload string) (*api.InvocationResponse, error) {
+	return calltest.Do(st.World, api.Invoke, &api.InvocationRequest{FunctionName: &name, Payload: []byte(payload), LogType: new("Tail")})
+}
