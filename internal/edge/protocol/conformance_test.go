@@ -24,6 +24,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/stamp"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/model"
+	"github.com/tierra-cloud/tierra/test/conformance"
 )
 
 // suite is a group of published cases with the model that they are about.
@@ -63,7 +64,7 @@ type testCase struct {
 
 // cases runs f over the published cases of a kind ("input", "output").
 func cases(t *testing.T, kind string, f func(t *testing.T, s *model.Service, c *testCase)) {
-	files, _ := filepath.Glob(filepath.Join(conformance(t), "protocols", kind, "*.json"))
+	files, _ := filepath.Glob(filepath.Join(conformance.Dir(t, "protocols"), kind, "*.json"))
 	if len(files) == 0 {
 		t.Fatal("no cases in the conformance data")
 	}
@@ -84,32 +85,6 @@ func cases(t *testing.T, kind string, f func(t *testing.T, s *model.Service, c *
 			}
 		}
 	}
-}
-
-// conformance finds the published cases: where TIERRA_CONFORMANCE says, or
-// beside the repository.
-func conformance(t *testing.T) string {
-	dir := os.Getenv("TIERRA_CONFORMANCE")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-			if root == filepath.Dir(root) {
-				t.Fatal("no go.mod above the test")
-			}
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "..", "shared", "conformance")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("no conformance data: set TIERRA_CONFORMANCE to its folder")
-	}
-	return dir
 }
 
 func load(t *testing.T, s *suite, c *testCase) *model.Service {
