@@ -239,3 +239,10 @@ func num(x float64) string {
 	}
 	return strconv.FormatFloat(x, 'g', -1, 64)
 }
+
+// Accepts reports whether s meets the constraints of a string shape.
+func Accepts(sh *model.Shape, s string) bool {
+	c := checker{}
+	c.text(&model.Member{}, sh, s, "")
+	return len(c.bad) == 0
+}
