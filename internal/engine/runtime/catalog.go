@@ -192,7 +192,8 @@ func pick(family string, all []Interpreter, major, minor int) (best *Interpreter
 	for i := range all {
 		v := all[i].Version
 		if v.compare(want) > 0 && (family == "nodejs" || v.Major == major) {
-			if best == nil || v.Major != best.Version.Major || v.Minor != best.Version.Minor {
+			sameLine := best != nil && v.Major == best.Version.Major && (family == "nodejs" || v.Minor == best.Version.Minor)
+			if !sameLine {
 				best = &all[i]
 			}
 		}

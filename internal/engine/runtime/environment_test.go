@@ -471,9 +471,10 @@ func TestKilledFromOutside(t *testing.T) {
 			}
 		}
 		e := start(t, cfg)
+		pid := e.Process().Pid()
 		go func() {
 			<-looping
-			p, err := os.FindProcess(e.Process().Pid())
+			p, err := os.FindProcess(pid)
 			if err == nil {
 				err = p.Kill()
 			}
