@@ -82,6 +82,15 @@ type touched struct {
 	more         map[string][]string
 }
 
+// names are distinct.
+type names []string
+
+func (n *names) add(name string) {
+	if !slices.Contains(*n, name) {
+		*n = append(*n, name)
+	}
+}
+
 // need makes the permission for action on what is touched.
 func (s *Service) need(ctx context.Context, rq *call.Decoded, action string, w touched) (call.Need, error) {
 	r, err := refOf(rq, w.table)
@@ -96,29 +105,32 @@ func (s *Service) need(ctx context.Context, rq *call.Decoded, action string, w t
 	if w.index != "" {
 		n.Resource += "/index/" + w.index
 	}
-	var leading []string
-	attributes := slices.Clone(w.attributes)
-	for _, k := range w.keys {
+	attributes := make(names, 0, 8)
+	for _, name := range w.attributes {
+		attributes.add(name)
+	}
+	var leading names
+	for i, k := range w.keys {
 		for name := range k {
-			if !slices.Contains(attributes, name) {
-				attributes = append(attributes, name)
+			if i == 0 && len(w.attributes) == 0 {
+				attributes = append(attributes, name) // nothing there that it could repeat
+			} else {
+				attributes.add(name)
 			}
 		}
-		if t != nil {
-			if v, ok := k[t.hash.name]; ok {
-				if text, ok := keyText(&v); ok && !slices.Contains(leading, text) {
-					leading = append(leading, text)
-				}
+		if t == nil {
+			continue
+		}
+		if v, ok := k[t.hash.name]; ok {
+			if text, ok := keyText(&v); ok {
+				leading.add(text)
 			}
 		}
 	}
 	for _, e := range w.expressions {
-		if e == "" {
-			continue
-		}
-		for _, name := range expr.Tops(e, w.names) {
-			if !slices.Contains(attributes, name) {
-				attributes = append(attributes, name)
+		if e != "" {
+			for _, name := range expr.Tops(e, w.names) {
+				attributes.add(name)
 			}
 		}
 	}

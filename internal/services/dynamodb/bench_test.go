@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
@@ -63,4 +64,29 @@ func BenchmarkUpdateItem(b *testing.B) {
 		calltest.Must(b, w, api.UpdateItem, &api.UpdateItemInput{TableName: new("bench"), Key: key,
 			UpdateExpression: new("ADD visits :n"), ExpressionAttributeValues: values, ReturnValues: new("UPDATED_NEW")})
 	}
+}
+
+func BenchmarkGetItemParallel(b *testing.B) {
+	w := benchTable(b)
+	calltest.Must(b, w, api.PutItem, &api.PutItemInput{TableName: new("bench"), Item: benchItem(7)})
+	key := map[string]api.AttributeValue{"pk": benchItem(7)["pk"]}
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			calltest.Must(b, w, api.GetItem, &api.GetItemInput{TableName: new("bench"), Key: key})
+		}
+	})
+}
+
+func BenchmarkPutItemParallel(b *testing.B) {
+	w := benchTable(b)
+	var n atomic.Int64
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			calltest.Must(b, w, api.PutItem, &api.PutItemInput{TableName: new("bench"), Item: benchItem(int(n.Add(1) % 10000))})
+		}
+	})
 }

@@ -69,21 +69,14 @@ func (t *table) checkKey(key expr.Item) (expr.Item, error) {
 	if len(key) != len(keys) {
 		return nil, badKey()
 	}
-	for _, a := range keys {
-		v, ok := key[a.name]
-		if !ok {
-			return nil, badKey()
-		}
-		if _, err := expr.Normal(v); err != nil {
-			return nil, wrong(err)
-		}
-		if !a.is(&v) {
-			return nil, badKey()
-		}
-	}
 	out, err := expr.NormalItem(key)
 	if err != nil {
 		return nil, wrong(err)
+	}
+	for _, a := range keys {
+		if v, ok := out[a.name]; !ok || !a.is(&v) {
+			return nil, badKey()
+		}
 	}
 	return out, t.checkKeySizes(out)
 }
