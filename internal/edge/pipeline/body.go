@@ -90,6 +90,9 @@ type whole struct {
 	b []byte
 }
 
+// Whole implements protocol.Whole.
+func (w whole) Whole() []byte { return w.b }
+
 // Close implements io.Closer.
 func (whole) Close() error { return nil }
 
