@@ -121,6 +121,26 @@ func (s *Service) take(ctx context.Context, r io.Reader, limit int64, inline boo
 	return b, nil
 }
 
+// sum returns a checksum of the bytes, reading them once more if it was not
+// computed as they came.
+func (b *taken) sum(ctx context.Context, a *algorithm) ([]byte, error) {
+	if got, ok := b.Sums[a.name]; ok {
+		return got, nil
+	}
+	v := &version{Data: b.ID, Size: b.Size, Inline: !b.isBlob, inline: b.inline}
+	r, err := b.s.open(ctx, v, nil, span{0, b.Size})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	h := a.new()
+	if _, err := io.Copy(h, r); err != nil {
+		return nil, fmt.Errorf("read back: %w", err)
+	}
+	b.Sums[a.name] = h.Sum(nil)
+	return b.Sums[a.name], nil
+}
+
 // release says that a record names the bytes, or that none will.
 func (b *taken) release(ctx context.Context, kept bool) {
 	gone := b.s.pins.release(b.ID)

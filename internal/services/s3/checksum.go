@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -80,9 +81,8 @@ func setChecksum(of any, c checksum) {
 
 func headerName(algorithm string) string { return "x-amz-checksum-" + strings.ToLower(algorithm) }
 
-// declared finds out, before a body is read, which algorithms to compute: what
-// the caller declared, and what it is taken to mean if it says so only in a
-// trailer. asked is "" if it declared nothing.
+// declared finds out, before a body is read, which algorithms to compute. asked is
+// "" if the caller declared none; a trailer may still do so.
 func declared(in any) (compute []string, asked string, err error) {
 	named := opt.Val(reflect.ValueOf(in).Elem().FieldByName("ChecksumAlgorithm").Interface().(*string))
 	for _, a := range []string{"XXHASH64", "XXHASH3", "XXHASH128"} {
@@ -108,13 +108,13 @@ func declared(in any) (compute []string, asked string, err error) {
 	if asked != "" {
 		return []string{asked}, asked, nil
 	}
-	return []string{defaultAlgorithm, "CRC32"}, "", nil
+	return []string{defaultAlgorithm}, "", nil
 }
 
 // verify compares what was received with what the caller declared, now that the
 // body, and with it a trailer, was read. It returns the checksum to keep: in the
 // declared algorithm, or else in fallback.
-func verify(in any, b *taken, asked, fallback string) (checksum, error) {
+func verify(ctx context.Context, in any, b *taken, asked, fallback string) (checksum, error) {
 	v := reflect.ValueOf(in).Elem()
 	if f := v.FieldByName("ContentMD5"); f.IsValid() && !f.IsNil() {
 		sum, err := base64.StdEncoding.DecodeString(f.Elem().String())
@@ -145,9 +145,9 @@ func verify(in any, b *taken, asked, fallback string) (checksum, error) {
 	if err != nil || len(sum) != a.size {
 		return checksum{}, invalidRequest("Value for %s header is invalid.", headerName(asked))
 	}
-	got, ok := b.Sums[asked]
-	if !ok {
-		return checksum{}, invalidRequest("The trailer %s was not announced.", headerName(asked))
+	got, err := b.sum(ctx, a)
+	if err != nil {
+		return checksum{}, err
 	}
 	if string(sum) != string(got) {
 		return checksum{}, badDigest(asked)

@@ -148,3 +148,73 @@ func (s *Service) copyObject(ctx context.Context, _ *call.Authorized, in *api.Co
 		CopyObjectResult: res, VersionId: v.publicID(), CopySourceVersionId: f.v.publicID(), ServerSideEncryption: new(encrypted), Expiration: expirationOf(to, v),
 	}, nil
 }
+
+func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *api.UploadPartCopyRequest) (*api.UploadPartCopyOutput, error) {
+	if err := checkPartNumber(*in.PartNumber); err != nil {
+		return nil, err
+	}
+	bucket, key, id, err := parseCopySource(*in.CopySource)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.viewUpload(ctx, *in.Bucket, *in.Key, *in.UploadId)
+	if err != nil {
+		return nil, err
+	}
+	cond := conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
+	var at span
+	f, r, err := s.read(ctx, bucket, key, opt.NonZero(id), func(f found) (span, error) {
+		if err := copyConditions(f.v, cond); err != nil {
+			return span{}, err
+		}
+		at = span{0, f.v.Size}
+		if in.CopySourceRange != nil {
+			var err error
+			if at, err = copyRange(*in.CopySourceRange, f.v.Size); err != nil {
+				return span{}, err
+			}
+		}
+		if at.n > maxPut {
+			return span{}, invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", int64(maxPut))
+		}
+		return at, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	got, err := s.take(ctx, r, maxPut, false, []string{u.Sum.Algorithm})
+	if err != nil {
+		return nil, fmt.Errorf("copy %s/%s: %w", bucket, key, err)
+	}
+	kept := false
+	defer func() { got.release(ctx, kept) }()
+	if got.Size != at.n {
+		return nil, fmt.Errorf("copy %s/%s: %d bytes came of %d", bucket, key, got.Size, at.n)
+	}
+	p, err := s.addPart(ctx, u, int(*in.PartNumber), got)
+	if kept = mayBeKept(err); err != nil {
+		return nil, err
+	}
+	res := &api.CopyPartResult{ETag: new(quote(p.ETag)), LastModified: &p.Modified}
+	if u.Asked {
+		setChecksum(res, checksum{Algorithm: u.Sum.Algorithm, Value: p.Sum})
+	}
+	return &api.UploadPartCopyOutput{CopyPartResult: res, CopySourceVersionId: f.v.publicID(), ServerSideEncryption: new(encrypted)}, nil
+}
+
+// copyRange reads x-amz-copy-source-range, which unlike Range must be whole and
+// within the source.
+func copyRange(h string, size int64) (span, error) {
+	spec, ok := strings.CutPrefix(h, "bytes=")
+	first, last, dash := strings.Cut(spec, "-")
+	from, bad1 := digits(first)
+	to, bad2 := digits(last)
+	if !ok || !dash || bad1 || bad2 || to < from {
+		return span{}, invalidArgument("x-amz-copy-source-range", h, "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
+	}
+	if to >= size {
+		return span{}, invalidArgument("x-amz-copy-source-range", h, "Range specified is not valid for source object of size: %d", size)
+	}
+	return span{from, to - from + 1}, nil
+}

@@ -35,12 +35,17 @@
 //     not NoSuchBucket.
 //   - DeleteObjects is refused as a whole if one of its keys may not be deleted.
 //   - Multi-object requests are one transaction: all or nothing.
+//   - A listing that begins within a common prefix (StartAfter, Marker) does not
+//     list that common prefix again.
+//   - There is no IsTruncated without a further object: what a page hides (delete
+//     markers) does not count.
 //   - Lifecycle rules act at the first hour after they fall due; AWS takes up to days.
 //
 // # Settings without meaning here
 //
 // RequestPayer (nobody pays), BypassGovernanceRetention (there is no object
 // lock), OptionalObjectAttributes (nothing is ever archived), FetchOwner and the
-// owner's DisplayName, BucketKeyEnabled, and a lifecycle configuration's
+// owner's DisplayName, BucketKeyEnabled, ConfirmRemoveSelfBucketAccess (the owner's
+// root can always change the policy), SkipDestinationValidation, and a lifecycle configuration's
 // TransitionDefaultMinimumObjectSize (there are no transitions).
 package s3

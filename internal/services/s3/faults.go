@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"fmt"
 	"time"
 
 	api "github.com/tierra-cloud/tierra/internal/gen/s3"
@@ -8,7 +9,7 @@ import (
 )
 
 // S3's model names few of its errors. These are the others, with the status and
-// the fields of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+// the fields (strings, as they go out) of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 
 func noSuchBucket(name string) error {
 	return api.NoSuchBucket("The specified bucket does not exist").With("BucketName", name)
@@ -32,12 +33,12 @@ func noSuchUpload(id string) error {
 func isMarker(v *version, byID bool) error {
 	if byID {
 		return fault.New("MethodNotAllowed", 405, "The specified method is not allowed against this resource.").
-			With("Method", "GET").With("ResourceType", "DeleteMarker").With("DeleteMarker", true).With("VersionId", v.ID).With("LastModified", v.Modified)
+			With("Method", "GET").With("ResourceType", "DeleteMarker").With("DeleteMarker", "true").With("VersionId", v.ID).With("LastModified", httpTime(v.Modified))
 	}
-	return api.NoSuchKey("The specified key does not exist.").With("Key", v.Key).With("DeleteMarker", true).With("VersionId", v.ID)
+	return api.NoSuchKey("The specified key does not exist.").With("Key", v.Key).With("DeleteMarker", "true").With("VersionId", v.ID)
 }
 
-func invalidArgument(name, value, format string, args ...any) error {
+func invalidArgument(name, value, format string, args ...any) *fault.Fault {
 	return fault.New("InvalidArgument", 400, format, args...).With("ArgumentName", name).With("ArgumentValue", value)
 }
 
@@ -45,7 +46,7 @@ func invalidRequest(format string, args ...any) error {
 	return api.InvalidRequest(format, args...)
 }
 
-func malformedXML() error {
+func malformedXML() *fault.Fault {
 	return fault.New("MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema")
 }
 
@@ -57,7 +58,7 @@ func notImplemented(what string) error {
 // notModified is the answer to a conditional read; the edge sends no body. ETag
 // and LastModified go out as headers.
 func notModified(v *version) error {
-	return fault.New("NotModified", 304, "Not Modified").With("ETag", quote(v.ETag)).With("LastModified", v.Modified)
+	return fault.New("NotModified", 304, "Not Modified").With("ETag", quote(v.ETag)).With("LastModified", httpTime(v.Modified))
 }
 
 func preconditionFailed(condition string) error {
@@ -65,7 +66,7 @@ func preconditionFailed(condition string) error {
 }
 
 func invalidRange(spec string, size int64) error {
-	return fault.New("InvalidRange", 416, "The requested range is not satisfiable").With("RangeRequested", spec).With("ActualObjectSize", size)
+	return fault.New("InvalidRange", 416, "The requested range is not satisfiable").With("RangeRequested", spec).With("ActualObjectSize", fmt.Sprint(size))
 }
 
 func badDigest(what string) error {
@@ -77,10 +78,10 @@ func aclNotSupported() error {
 }
 
 func entityTooLarge(size, limit int64) error {
-	return fault.New("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size").With("ProposedSize", size).With("MaxSizeAllowed", limit)
+	return fault.New("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size").With("ProposedSize", fmt.Sprint(size)).With("MaxSizeAllowed", fmt.Sprint(limit))
 }
 
-func invalidTag(format string, args ...any) error {
+func invalidTag(format string, args ...any) *fault.Fault {
 	return fault.New("InvalidTag", 400, format, args...)
 }
 
@@ -93,7 +94,7 @@ func invalidDigest() error {
 }
 
 func keyTooLong(key string) error {
-	return fault.New("KeyTooLongError", 400, "Your key is too long").With("Size", len(key)).With("MaxSizeAllowed", maxKey)
+	return fault.New("KeyTooLongError", 400, "Your key is too long").With("Size", fmt.Sprint(len(key))).With("MaxSizeAllowed", fmt.Sprint(maxKey))
 }
 
 func invalidBucketName(name string) error {
@@ -106,5 +107,5 @@ func quote(etag string) string { return `"` + etag + `"` }
 func httpTime(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") }
 
 func invalidPartNumber(parts int) error {
-	return fault.New("InvalidPartNumber", 416, "The requested partnumber is not satisfiable").With("ActualPartCount", parts)
+	return fault.New("InvalidPartNumber", 416, "The requested partnumber is not satisfiable").With("ActualPartCount", fmt.Sprint(parts))
 }

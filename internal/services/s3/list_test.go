@@ -61,10 +61,10 @@ func TestListAgainstModel(t *testing.T) {
 			})
 		}
 		live := map[string]bool{}
-		for _, k := range rapid.SliceOfN(word, 0, 25).Draw(rt, "keys") {
+		for _, k := range rapid.SliceOfN(word, 0, 16).Draw(rt, "keys") {
 			n := 1
 			if k[0] == 'a' {
-				n = 12 // more versions than a listing reads over
+				n = 10 // more versions than a listing reads over
 			}
 			for range n {
 				w.put(t, "demo", k, k)

@@ -65,7 +65,7 @@ func (s *Service) putObject(ctx context.Context, rq *call.Authorized, in *api.Pu
 	if in.ContentLength != nil && *in.ContentLength != got.Size {
 		return nil, incomplete()
 	}
-	if v.Sum, err = verify(in, got, asked, defaultAlgorithm); err != nil {
+	if v.Sum, err = verify(ctx, in, got, asked, defaultAlgorithm); err != nil {
 		return nil, err
 	}
 	v.hold(got)
@@ -320,7 +320,7 @@ func override(p **string, by *string) {
 }
 
 func (s *Service) headObject(ctx context.Context, _ *call.Authorized, in *api.HeadObjectRequest) (*api.HeadObjectOutput, error) {
-	f, err := s.find(ctx, *in.Bucket, *in.Key, in.VersionId, true)
+	f, err := s.find(ctx, *in.Bucket, *in.Key, in.VersionId, in.PartNumber != nil)
 	if err != nil {
 		return nil, err
 	}

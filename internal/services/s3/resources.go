@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
@@ -108,6 +109,7 @@ type lifecycleRuleProps struct {
 	Status         string  `cfn:"Status,required"`
 	Prefix         *string `cfn:"Prefix"`
 	ExpirationDays *int32  `cfn:"ExpirationInDays"`
+	ExpirationDate *string `cfn:"ExpirationDate"`
 	ExpiredMarker  *bool   `cfn:"ExpiredObjectDeleteMarker"`
 	Abort          *struct {
 		DaysAfterInitiation int32 `cfn:"DaysAfterInitiation,required"`
@@ -359,20 +361,34 @@ func configureLifecycle(ctx context.Context, rq *resource.Request, name string, 
 	}
 	c := &api.BucketLifecycleConfiguration{}
 	for i := range p.Lifecycle.Rules {
-		c.Rules = append(c.Rules, p.Lifecycle.Rules[i].rule())
+		r, err := p.Lifecycle.Rules[i].rule()
+		if err != nil {
+			return err
+		}
+		c.Rules = append(c.Rules, r)
 	}
 	_, err := call.Do(ctx, rq.Caller, rq.As, api.PutBucketLifecycleConfiguration, &api.PutBucketLifecycleConfigurationRequest{Bucket: &name, LifecycleConfiguration: c})
 	return err
 }
 
-func (r *lifecycleRuleProps) rule() api.LifecycleRule {
+func (r *lifecycleRuleProps) rule() (api.LifecycleRule, error) {
 	and := &api.LifecycleRuleAndOperator{Prefix: r.Prefix, ObjectSizeGreaterThan: r.Larger, ObjectSizeLessThan: r.Smaller}
 	for _, t := range r.TagFilters {
 		and.Tags = append(and.Tags, api.Tag{Key: new(t.Key), Value: new(t.Value)})
 	}
 	out := api.LifecycleRule{ID: r.ID, Status: &r.Status, Filter: &api.LifecycleRuleFilter{And: and}}
-	if r.ExpirationDays != nil || r.ExpiredMarker != nil {
+	if r.ExpirationDays != nil || r.ExpiredMarker != nil || r.ExpirationDate != nil {
 		out.Expiration = &api.LifecycleExpiration{Days: r.ExpirationDays, ExpiredObjectDeleteMarker: r.ExpiredMarker}
+	}
+	if r.ExpirationDate != nil {
+		at, err := time.Parse(time.RFC3339, *r.ExpirationDate)
+		if err != nil {
+			at, err = time.Parse(time.DateOnly, *r.ExpirationDate)
+		}
+		if err != nil {
+			return out, invalidArgument("ExpirationDate", *r.ExpirationDate, "ExpirationDate must be in ISO 8601 format")
+		}
+		out.Expiration.Date = &at
 	}
 	if r.Abort != nil {
 		out.AbortIncompleteMultipartUpload = &api.AbortIncompleteMultipartUpload{DaysAfterInitiation: &r.Abort.DaysAfterInitiation}
@@ -383,7 +399,7 @@ func (r *lifecycleRuleProps) rule() api.LifecycleRule {
 	case r.NoncurrentDays != nil:
 		out.NoncurrentVersionExpiration = &api.NoncurrentVersionExpiration{NoncurrentDays: r.NoncurrentDays}
 	}
-	return out
+	return out, nil
 }
 
 // policyProps follows

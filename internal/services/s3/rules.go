@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"sort"
@@ -68,7 +69,7 @@ func checkMetadata(m map[string]string) error {
 	}
 	if n > maxMetadata {
 		return fault.New("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size").
-			With("Size", n).With("MaxSizeAllowed", maxMetadata)
+			With("Size", fmt.Sprint(n)).With("MaxSizeAllowed", fmt.Sprint(maxMetadata))
 	}
 	return nil
 }
@@ -125,13 +126,13 @@ func checkTags(tags []tag, max int) error {
 	for _, t := range tags {
 		switch {
 		case t.Key == "" || utf8.RuneCountInString(t.Key) > 128:
-			return invalidTag("The TagKey you have provided is invalid").(*fault.Fault).With("TagKey", t.Key)
+			return invalidTag("The TagKey you have provided is invalid").With("TagKey", t.Key)
 		case utf8.RuneCountInString(t.Value) > 256:
-			return invalidTag("The TagValue you have provided is invalid").(*fault.Fault).With("TagKey", t.Key).With("TagValue", t.Value)
+			return invalidTag("The TagValue you have provided is invalid").With("TagKey", t.Key).With("TagValue", t.Value)
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
-			return invalidTag("System tags cannot be added/updated by requester").(*fault.Fault).With("TagKey", t.Key)
+			return invalidTag("System tags cannot be added/updated by requester").With("TagKey", t.Key)
 		case seen[t.Key]:
-			return invalidTag("Cannot provide multiple Tags with the same key").(*fault.Fault).With("TagKey", t.Key)
+			return invalidTag("Cannot provide multiple Tags with the same key").With("TagKey", t.Key)
 		}
 		seen[t.Key] = true
 	}

@@ -180,9 +180,9 @@ func invalid(op *model.Operation, bad []constraint.Violation) *fault.Fault {
 		case v.Member == "StorageClass" && m.Location != model.Body:
 			return fault.New("InvalidStorageClass", 400, "The storage class you specified is not valid").With("StorageClassRequested", v.Value)
 		case m.Location == model.Body:
-			return malformedXML().(*fault.Fault)
+			return malformedXML()
 		}
-		return invalidArgument(m.WireName(), v.Value, "%s", constraint.Message(bad)).(*fault.Fault)
+		return invalidArgument(m.WireName(), v.Value, "%s", constraint.Message(bad))
 	}
-	return malformedXML().(*fault.Fault)
+	return malformedXML()
 }

@@ -172,8 +172,8 @@ func (v *visit) unmodified(err error) error {
 	if etag, ok := f.Fields["ETag"].(string); ok {
 		v.w.Header().Set("ETag", etag)
 	}
-	if t, ok := f.Fields["LastModified"].(time.Time); ok {
-		v.w.Header().Set("Last-Modified", httpTime(t))
+	if t, ok := f.Fields["LastModified"].(string); ok {
+		v.w.Header().Set("Last-Modified", t)
 	}
 	v.w.WriteHeader(http.StatusNotModified)
 	return nil
