@@ -1,0 +1,27 @@
+package apigateway
+
+import (
+	"context"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
+)
+
+func (s *Service) accountBindings() []call.Binding {
+	return []call.Binding{
+		call.Bind(api.GetAccount, on(actionGet, func(*api.GetAccountRequest) string { return "/account" }), s.getAccount),
+		call.Bind(api.UpdateAccount, on(actionPatch, func(*api.UpdateAccountRequest) string { return "/account" }), s.updateAccount),
+	}
+}
+
+// getAccount answers without throttle settings, because there is no throttle.
+func (s *Service) getAccount(context.Context, *call.Authorized, *api.GetAccountRequest) (*api.Account, error) {
+	return &api.Account{ApiKeyVersion: new("4")}, nil
+}
+
+func (s *Service) updateAccount(_ context.Context, _ *call.Authorized, in *api.UpdateAccountRequest) (*api.Account, error) {
+	if err := (edits{}).apply(in.PatchOperations, "/cloudwatchRoleArn", "/throttle", "/features"); err != nil {
+		return nil, err
+	}
+	return &api.Account{ApiKeyVersion: new("4")}, nil
+}

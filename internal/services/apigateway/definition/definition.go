@@ -1,0 +1,211 @@
+// Package definition holds what an API consists of: resources, methods,
+// integrations, gateway responses, models; and the rules that they keep. It is
+// what the operations edit, what an OpenAPI document becomes, what a deployment
+// freezes, and what is stored. It knows neither requests nor stores.
+package definition
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// API is one state of a REST API.
+type API struct {
+	V    int    `json:"v"`
+	Root string `json:"root"` // id of the root resource
+	// Resources by id.
+	Resources map[string]*Resource `json:"resources"`
+	// Responses are the gateway responses that were set, by type.
+	Responses map[string]*GatewayResponse `json:"responses,omitempty"`
+	Models    map[string]*Model           `json:"models,omitempty"` // by name
+	// Binary are the media types that are binary: "image/png", "*/*".
+	Binary []string `json:"binary,omitempty"`
+	// Disabled says that the API cannot be called at its default address.
+	Disabled bool `json:"disabled,omitempty"`
+}
+
+// Resource is one place in the tree of paths.
+type Resource struct {
+	ID      string             `json:"id"`
+	Parent  string             `json:"parent,omitempty"` // "" for the root
+	Part    string             `json:"part,omitempty"`   // "pets", "{id}", "{proxy+}"
+	Methods map[string]*Method `json:"methods,omitempty"`
+}
+
+// Method is one HTTP method of a resource, or "ANY".
+type Method struct {
+	Authorization string                     `json:"authorization"`
+	Operation     string                     `json:"operation,omitempty"`
+	Parameters    map[string]bool            `json:"parameters,omitempty"` // "method.request.header.X": required
+	Models        map[string]string          `json:"models,omitempty"`     // by content type
+	Responses     map[string]*MethodResponse `json:"responses,omitempty"`  // by status code
+	Integration   *Integration               `json:"integration,omitempty"`
+}
+
+// MethodResponse declares a response of a method.
+type MethodResponse struct {
+	Parameters map[string]bool   `json:"parameters,omitempty"` // "method.response.header.X"
+	Models     map[string]string `json:"models,omitempty"`
+}
+
+// Integration is what carries a method out.
+type Integration struct {
+	Type        string                          `json:"type"` // AWS_PROXY, MOCK
+	HTTPMethod  string                          `json:"httpMethod,omitempty"`
+	URI         string                          `json:"uri,omitempty"`
+	Credentials string                          `json:"credentials,omitempty"` // a role's ARN
+	Templates   map[string]string               `json:"templates,omitempty"`   // by content type
+	Passthrough string                          `json:"passthrough,omitempty"`
+	Timeout     int32                           `json:"timeout,omitempty"`   // milliseconds; 0 means DefaultTimeout
+	Responses   map[string]*IntegrationResponse `json:"responses,omitempty"` // by status code
+}
+
+// IntegrationResponse makes a method's response of an integration's.
+type IntegrationResponse struct {
+	// Pattern selects the response; nil makes it the default.
+	Pattern    *string           `json:"pattern,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	Templates  map[string]string `json:"templates,omitempty"`
+}
+
+// GatewayResponse is what the gateway itself answers with.
+type GatewayResponse struct {
+	Status     string            `json:"status,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"` // "gatewayresponse.header.X"
+	Templates  map[string]string `json:"templates,omitempty"`
+}
+
+// Model describes a body. It documents an API; nothing is checked against it.
+type Model struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	ContentType string `json:"contentType"`
+	Schema      string `json:"schema,omitempty"`
+}
+
+// New makes an API that has a root and nothing else.
+func New(root string) *API {
+	return &API{V: 1, Root: root, Resources: map[string]*Resource{root: {ID: root}}}
+}
+
+// Clone makes a copy that shares nothing with a.
+func (a *API) Clone() *API {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic("definition: " + err.Error()) // strings, numbers and maps always encode
+	}
+	c := new(API)
+	if err := json.Unmarshal(b, c); err != nil {
+		panic("definition: " + err.Error())
+	}
+	return c
+}
+
+// Path returns the path of a resource: "/pets/{id}".
+func (a *API) Path(r *Resource) string {
+	var parts []string
+	for r != nil && r.ID != a.Root {
+		parts = append(parts, r.Part)
+		r = a.Resources[r.Parent]
+	}
+	slices.Reverse(parts)
+	return "/" + strings.Join(parts, "/")
+}
+
+// Children returns the resources right below one, ordered by their part.
+func (a *API) Children(id string) []*Resource {
+	var all []*Resource
+	for _, r := range a.Resources {
+		if r.Parent == id && r.ID != a.Root {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(x, y *Resource) int { return strings.Compare(x.Part, y.Part) })
+	return all
+}
+
+// Child returns the resource with a part right below another, or nil.
+func (a *API) Child(id, part string) *Resource {
+	for _, r := range a.Resources {
+		if r.Parent == id && r.Part == part && r.ID != a.Root {
+			return r
+		}
+	}
+	return nil
+}
+
+// Remove removes a resource with everything below it.
+func (a *API) Remove(id string) {
+	for _, c := range a.Children(id) {
+		a.Remove(c.ID)
+	}
+	delete(a.Resources, id)
+}
+
+// At returns the resource at a path, making what is missing on the way with ids
+// from newID.
+func (a *API) At(path string, newID func() string) (*Resource, error) {
+	r := a.Resources[a.Root]
+	for _, part := range strings.Split(strings.Trim(path, "/"), "/") {
+		if part == "" {
+			continue
+		}
+		next := a.Child(r.ID, part)
+		if next == nil {
+			if err := a.CheckPart(r, part, ""); err != nil {
+				return nil, err
+			}
+			next = &Resource{ID: newID(), Parent: r.ID, Part: part}
+			a.Resources[next.ID] = next
+		}
+		r = next
+	}
+	return r, nil
+}
+
+// Sorted returns the resources ordered by path.
+func (a *API) Sorted() []*Resource {
+	paths := map[string]string{}
+	all := make([]*Resource, 0, len(a.Resources))
+	for _, r := range a.Resources {
+		paths[r.ID] = a.Path(r)
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(x, y *Resource) int { return strings.Compare(paths[x.ID], paths[y.ID]) })
+	return all
+}
+
+// PassthroughBehavior returns what happens to bodies for which there is no template.
+func (i *Integration) PassthroughBehavior() string {
+	if i.Passthrough == "" {
+		return "WHEN_NO_MATCH"
+	}
+	return i.Passthrough
+}
+
+// TimeoutMillis returns how long the integration may take.
+func (i *Integration) TimeoutMillis() int32 {
+	if i.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return i.Timeout
+}
+
+// Uses reports whether the method names a model.
+func (m *Method) Uses(model string) bool {
+	for _, n := range m.Models {
+		if n == model {
+			return true
+		}
+	}
+	for _, r := range m.Responses {
+		for _, n := range r.Models {
+			if n == model {
+				return true
+			}
+		}
+	}
+	return false
+}

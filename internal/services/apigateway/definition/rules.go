@@ -1,0 +1,266 @@
+package definition
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/kernel/arn"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
+)
+
+// Limits.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+const (
+	MaxResources   = 300
+	DefaultTimeout = 29_000 // milliseconds
+	minTimeout     = 50
+	maxTimeout     = 29_000
+)
+
+// Integration types that act here.
+const (
+	Proxy = "AWS_PROXY"
+	Mock  = "MOCK"
+)
+
+// Conflict is an error that says that something is there already.
+type Conflict struct{ Text string }
+
+// Error implements error.
+func (c *Conflict) Error() string { return c.Text }
+
+// Refusal words that a setting is not honoured by this version.
+func Refusal(setting string) error {
+	return fmt.Errorf("Tierra does not support %s yet; it refuses what it would not honour.", setting) //nolint:staticcheck // goes out as a message
+}
+
+var (
+	partPattern = regexp.MustCompile(`^(?:[a-zA-Z0-9._:~@$&'()*+,;=!%-]+|\{[a-zA-Z0-9._-]+\+?\})$`)
+	methods     = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"}
+	stagePart   = regexp.MustCompile(`\$\{stageVariables\.[A-Za-z0-9_]+\}`)
+	functionURI = regexp.MustCompile(`^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(.+)/invocations$`)
+)
+
+// CheckPart checks whether a resource with a part may stand below parent. self
+// is the id of the resource that gets the part, if it exists already.
+func (a *API) CheckPart(parent *Resource, part, self string) error {
+	if !partPattern.MatchString(part) {
+		return errors.New("Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the beginning and the end.") //nolint:staticcheck // AWS's words
+	}
+	if strings.HasSuffix(parent.Part, "+}") {
+		return fmt.Errorf("Cannot create a child of a resource with a greedy path variable: %s", parent.Part) //nolint:staticcheck // AWS's words
+	}
+	if self == "" && len(a.Resources) >= MaxResources {
+		return errors.New("Maximum number of resources for this API has been reached. Please contact AWS if you need additional resources.") //nolint:staticcheck // AWS's words
+	}
+	for _, c := range a.Children(parent.ID) {
+		if c.ID == self {
+			continue
+		}
+		if c.Part == part {
+			return &Conflict{"Another resource with the same parent already has this name: " + part}
+		}
+		if kind(part) != literal && kind(c.Part) == kind(part) {
+			return fmt.Errorf("A sibling (%s) of this resource already has a variable path part -- only one is allowed", c.Part) //nolint:staticcheck // AWS's words
+		}
+	}
+	return nil
+}
+
+const (
+	literal = iota
+	variable
+	greedy
+)
+
+func kind(part string) int {
+	switch {
+	case strings.HasSuffix(part, "+}"):
+		return greedy
+	case strings.HasPrefix(part, "{"):
+		return variable
+	}
+	return literal
+}
+
+// CheckHTTPMethod checks the HTTP method of a method.
+func CheckHTTPMethod(m string) error {
+	if !slices.Contains(methods, m) {
+		return errors.New("Invalid HttpMethod specified. Valid options are GET,POST,PUT,DELETE,PATCH,OPTIONS,HEAD,ANY") //nolint:staticcheck // AWS's words
+	}
+	return nil
+}
+
+// CheckStatus checks the status code of a response.
+func CheckStatus(s string) error {
+	if len(s) != 3 || s[0] < '2' || s[0] > '5' || s[1] < '0' || s[1] > '9' || s[2] < '0' || s[2] > '9' {
+		return errors.New("Invalid status code specified: " + s) //nolint:staticcheck // AWS's words
+	}
+	return nil
+}
+
+// CheckParameters checks the names of a method's request parameters.
+func CheckParameters(names map[string]bool) error {
+	for n := range names {
+		rest, ok := strings.CutPrefix(n, "method.request.")
+		place, name, dot := strings.Cut(rest, ".")
+		if !ok || !dot || name == "" || !slices.Contains([]string{"header", "querystring", "path", "multivalueheader", "multivaluequerystring"}, place) {
+			return fmt.Errorf("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", n) //nolint:staticcheck // AWS's words
+		}
+	}
+	return nil
+}
+
+// CheckResponseParameters checks the names of a method response's parameters.
+func CheckResponseParameters(names map[string]bool) error {
+	for n := range names {
+		if rest, ok := strings.CutPrefix(n, "method.response.header."); !ok || rest == "" {
+			return fmt.Errorf("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", n) //nolint:staticcheck // AWS's words
+		}
+	}
+	return nil
+}
+
+// CheckMapped checks the parameters of an integration's response: their method
+// response must declare them, and their values must be ones that can be made.
+func (m *Method) CheckMapped(status string, r *IntegrationResponse) error {
+	mr := m.Responses[status]
+	for dest, expr := range r.Parameters {
+		switch {
+		case mr == nil:
+			return invalidMapping("No method response exists for method.")
+		case !strings.HasPrefix(dest, "method.response.header."):
+			return invalidMapping("Invalid mapping expression specified: " + dest)
+		}
+		if _, declared := mr.Parameters[dest]; !declared {
+			return invalidMapping("Invalid mapping expression parameter specified: " + dest)
+		}
+		v, err := mapping.Parse(expr)
+		if err != nil {
+			return invalidMapping(err.Error())
+		}
+		if v.OfIntegration() {
+			return Refusal("mapping " + expr + " of an integration of type " + Mock)
+		}
+	}
+	if mr == nil {
+		return errors.New("Invalid Response status code specified") //nolint:staticcheck // AWS's words
+	}
+	if r.Pattern != nil {
+		if _, err := regexp.Compile(*r.Pattern); err != nil {
+			return errors.New("Invalid selection pattern specified.") //nolint:staticcheck // AWS's words
+		}
+	}
+	return checkTemplates(r.Templates)
+}
+
+func invalidMapping(text string) error {
+	return fmt.Errorf("Invalid mapping expression specified: Validation Result: warnings : [], errors : [%s]", text) //nolint:staticcheck // AWS's words
+}
+
+func checkTemplates(t map[string]string) error {
+	for typ, text := range t {
+		if err := mapping.Constant(text); err != nil {
+			return Refusal("the mapping template for " + typ + ": " + err.Error() + ", which")
+		}
+	}
+	return nil
+}
+
+// Check checks an integration as far as it does not depend on its method.
+func (i *Integration) Check() error {
+	switch i.Type {
+	case Proxy:
+		if err := i.checkURI(); err != nil {
+			return err
+		}
+	case Mock:
+		if err := checkTemplates(i.Templates); err != nil {
+			return err
+		}
+	case "AWS", "HTTP", "HTTP_PROXY":
+		return Refusal("integrations of type " + i.Type)
+	default:
+		return errors.New("Invalid integration type specified: " + i.Type) //nolint:staticcheck // AWS's words
+	}
+	switch i.Passthrough {
+	case "", "WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER":
+	default:
+		return errors.New("Invalid passthrough behavior specified: " + i.Passthrough) //nolint:staticcheck // AWS's words
+	}
+	if i.Timeout != 0 && (i.Timeout < minTimeout || i.Timeout > maxTimeout) {
+		return fmt.Errorf("Timeout should be between %d ms and %d ms", minTimeout, maxTimeout) //nolint:staticcheck // AWS's words
+	}
+	if c := i.Credentials; c != "" {
+		if i.Type == Mock {
+			return Refusal("credentials of an integration of type " + Mock)
+		}
+		a, ok := arn.Parse(c)
+		if !ok {
+			return errors.New("Invalid ARN specified in the request") //nolint:staticcheck // AWS's words
+		}
+		if a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") || strings.Contains(c, "${") {
+			return Refusal("the integration credentials " + c)
+		}
+	}
+	return nil
+}
+
+func (i *Integration) checkURI() error {
+	if i.HTTPMethod == "" {
+		return errors.New("Enumeration value for HttpMethod must be non-empty") //nolint:staticcheck // AWS's words
+	}
+	if CheckHTTPMethod(i.HTTPMethod) != nil {
+		return errors.New("Invalid integration HTTP method specified: " + i.HTTPMethod) //nolint:staticcheck // AWS's words
+	}
+	plain := stagePart.ReplaceAllString(i.URI, "stagevariable")
+	a, ok := arn.Parse(plain)
+	switch {
+	case !ok:
+		return errors.New("Invalid ARN specified in the request") //nolint:staticcheck // AWS's words
+	case a.Service != "apigateway" || !strings.Contains(a.Resource, "path/") && !strings.Contains(a.Resource, "action/"):
+		return errors.New("AWS ARN for integration must contain path or action") //nolint:staticcheck // AWS's words
+	case a.Account == "lambda" && !functionURI.MatchString(plain):
+		return errors.New("Invalid function ARN or invalid uri") //nolint:staticcheck // AWS's words
+	case a.Account != "lambda":
+		return errors.New("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.") //nolint:staticcheck // AWS's words
+	}
+	return nil
+}
+
+// Function returns the function that the integration's URI names, with stage
+// variables put in; ok is false if that is not the ARN of a function.
+func (i *Integration) Function(variables map[string]string) (string, bool) {
+	uri := stagePart.ReplaceAllStringFunc(i.URI, func(ref string) string {
+		return variables[strings.TrimSuffix(strings.TrimPrefix(ref, "${stageVariables."), "}")]
+	})
+	m := functionURI.FindStringSubmatch(uri)
+	if m == nil {
+		return "", false
+	}
+	a, ok := arn.Parse(m[1])
+	if !ok || a.Service != "lambda" || !strings.HasPrefix(a.Resource, "function:") || strings.HasSuffix(a.Resource, ":") {
+		return "", false
+	}
+	return m[1], true
+}
+
+// Ready checks what a deployment takes: every method has an integration.
+func (a *API) Ready() error {
+	any := false
+	for _, r := range a.Resources {
+		for _, m := range r.Methods {
+			any = true
+			if m.Integration == nil {
+				return errors.New("No integration defined for method") //nolint:staticcheck // AWS's words
+			}
+		}
+	}
+	if !any {
+		return errors.New("The REST API doesn't contain any methods") //nolint:staticcheck // AWS's words
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+// Package apigateway is the room of API Gateway's REST APIs (version 1).
+//
+// The control plane edits a definition; a deployment freezes it; a stage points
+// at a deployment. Stages are compiled into memory and swapped whole, so that a
+// change is live only after a deployment, no request sees two deployments, and
+// no request reads the store.
+//
+// Pages followed:
+//
+//   - https://docs.aws.amazon.com/apigateway/latest/api/API_Operations.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+//
+// # Refused by name
+//
+// Authorization other than NONE, API keys, request validators, resource
+// policies, integrations of type AWS, HTTP and HTTP_PROXY, VPC links, mapping
+// templates that have references or directives, mappings of an integration's
+// request, caches, canaries, throttling, access and execution logs, tracing,
+// client certificates, private endpoints, compression, custom domains.
+//
+// # Without meaning here
+//
+//   - The endpoint types EDGE and REGIONAL, and the IP address type: there is
+//     one place from which APIs are served. They are kept and told.
+//   - Models, parameters of methods and method responses without a validator
+//     document an API at AWS, too. They are kept and told.
+//   - Templates and responses of a proxy integration do nothing at AWS, too.
+//   - CloudWatchRoleArn of AWS::ApiGateway::Account: there are no execution logs
+//     that the role could write.
+//
+// # Differences
+//
+//   - Header names reach functions in canonical spelling ("X-My-Header"),
+//     because the HTTP server keeps no other.
+//   - requestContext.domainName has a port where callers need one.
+package apigateway

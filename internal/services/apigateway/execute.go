@@ -1,0 +1,271 @@
+package apigateway
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
+)
+
+// MaxBody is the most that a request's body may hold, in bytes.
+const MaxBody = 10 << 20
+
+// exchange is one request on its way through a stage, and its answer. Its memory
+// is used again.
+type exchange struct {
+	in     call.Incoming
+	stage  *liveStage
+	end    *endpoint
+	rq     proxy.Request
+	failed *failure
+
+	// the answer
+	status  int
+	headers []proxy.Header
+	body    []byte
+
+	params   [8]route.Param
+	extra    [5]proxy.Header
+	response proxy.Response // its memory
+	buffer   []byte
+}
+
+// reset makes the exchange forget the last request, keeping its memory.
+func (x *exchange) reset() {
+	*x = exchange{headers: x.headers[:0], response: x.response, buffer: x.buffer[:0]}
+	if cap(x.response.Body) > keepBytes {
+		x.response.Body = nil
+	}
+	if cap(x.buffer) > keepBytes {
+		x.buffer = nil
+	}
+}
+
+// keepBytes is how much memory an exchange keeps for its next request.
+const keepBytes = 64 << 10
+
+// failure is an answer of the gateway itself.
+type failure struct {
+	typ     string // of gateway response
+	status  int
+	code    string // X-Amzn-ErrorType
+	message string
+}
+
+// The failures, with AWS's words.
+var (
+	forbidden     = &failure{"ACCESS_DENIED", 403, "ForbiddenException", "Forbidden"}
+	noRoute       = &failure{"MISSING_AUTHENTICATION_TOKEN", 403, "MissingAuthenticationTokenException", "Missing Authentication Token"}
+	tooLarge      = &failure{"REQUEST_TOO_LARGE", 413, "RequestTooLargeException", "Request Too Long"}
+	unsupported   = &failure{"UNSUPPORTED_MEDIA_TYPE", 415, "UnsupportedMediaTypeException", "Unsupported Media Type"}
+	misconfigure  = &failure{"API_CONFIGURATION_ERROR", 500, "InternalServerErrorException", "Internal server error"}
+	badResponse   = &failure{"DEFAULT_5XX", 502, "InternalServerErrorException", "Internal server error"}
+	timedOut      = &failure{"INTEGRATION_TIMEOUT", 504, "InternalServerErrorException", "Endpoint request timed out"}
+	badParameters = &failure{"BAD_REQUEST_PARAMETERS", 400, "BadRequestException", "Invalid request"}
+)
+
+// misconfigured is an integration that cannot work, such as one whose stage
+// variable is missing; AWS, too, answers that when it is called.
+type misconfigured struct{}
+
+func (misconfigured) run(context.Context, *Service, *exchange) *failure { return misconfigure }
+
+// find finds the stage and the endpoint of a path "/<stage>/...". What it finds
+// before it fails is in x.
+func (s *Service) find(x *exchange, id, path string) *failure {
+	a := s.live.find(id)
+	if a == nil {
+		return forbidden
+	}
+	path = strings.TrimPrefix(path, "/")
+	name, rest := path, "/"
+	if i := strings.IndexByte(path, '/'); i >= 0 {
+		name, rest = path[:i], path[i:]
+	}
+	st := (*a.stages.Load())[name]
+	if st == nil {
+		return noRoute
+	}
+	if st.disabled {
+		return forbidden
+	}
+	x.stage, x.rq.Path = st, rest
+	return x.route()
+}
+
+// route finds the endpoint in the exchange's stage.
+func (x *exchange) route() *failure {
+	end, params, ok := x.stage.routes.Match(x.rq.Method, x.rq.Path, x.params[:0])
+	if !ok {
+		return noRoute
+	}
+	x.end, x.rq.Params = end, params
+	return nil
+}
+
+// carryOut runs the integration, or answers with what failed before.
+func (s *Service) carryOut(ctx context.Context, x *exchange, failed *failure) {
+	if failed == nil {
+		x.rq.Binary = len(x.rq.Body) > 0 && x.stage.binary.match(x.header("Content-Type"))
+		failed = x.end.run.run(ctx, s, x)
+	}
+	if failed != nil {
+		x.fail(failed)
+	}
+}
+
+// fail makes the answer a gateway response.
+func (x *exchange) fail(f *failure) {
+	x.failed = f
+	x.status, x.headers = f.status, append(x.headers[:0], proxy.Header{Name: "x-amzn-ErrorType", Value: f.code})
+	var g *gatewayResponse
+	if x.stage != nil {
+		if g = x.stage.responses[f.typ]; g == nil {
+			g = x.stage.responses["DEFAULT_"+strconv.Itoa(f.status/100)+"XX"]
+		}
+	}
+	if g == nil {
+		x.headers = append(x.headers, proxy.Header{Name: "Content-Type", Value: "application/json"})
+		x.buffer = append(proxy.AppendString(append(x.buffer[:0], `{"message":`...), f.message), '}')
+		x.body = x.buffer
+		return
+	}
+	if g.status != 0 {
+		x.status = g.status
+	}
+	x.headers = append(x.headers, proxy.Header{Name: "Content-Type", Value: g.typ})
+	for _, h := range g.headers {
+		if v := h.value.In(x); v != "" {
+			x.headers = append(x.headers, proxy.Header{Name: h.name, Value: v})
+		}
+	}
+	x.buffer = g.body.Append(x.buffer[:0], x)
+	x.body = x.buffer
+}
+
+// header returns the first value of a request header, whose name is canonical.
+func (x *exchange) header(name string) string {
+	for i := range x.rq.Extra {
+		if x.rq.Extra[i].Name == name {
+			return x.rq.Extra[i].Value
+		}
+	}
+	if v := x.rq.Header[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// identify gives the request its ids: those that the gateway makes follow from
+// the request's id, which is random.
+func (x *exchange) identify() {
+	x.rq.ID = x.in.RequestID
+	var raw [16]byte
+	digits := strings.ReplaceAll(x.rq.ID, "-", "")
+	if n, err := hex.Decode(raw[:], []byte(digits[:min(len(digits), 32)])); err != nil || n < len(raw) {
+		copy(raw[:], x.rq.ID)
+	}
+	x.rq.ExtendedID = base64.StdEncoding.EncodeToString(raw[:11])
+}
+
+// trace returns the trace header that goes on: the caller's, or a new root.
+func (x *exchange) trace() string {
+	if x.in.TraceHeader != "" {
+		return x.in.TraceHeader
+	}
+	digits := strings.ReplaceAll(x.rq.ID, "-", "")
+	for len(digits) < 24 {
+		digits += "0"
+	}
+	epoch := strconv.FormatInt(x.in.Time.Unix()&0xffffffff, 16)
+	for len(epoch) < 8 {
+		epoch = "0" + epoch
+	}
+	return "Root=1-" + epoch + "-" + digits[:24]
+}
+
+// Context implements mapping.Vars.
+func (x *exchange) Context(name string) string {
+	switch name {
+	case "requestId":
+		return x.rq.ID
+	case "extendedRequestId":
+		return x.rq.ExtendedID
+	case "httpMethod":
+		return x.rq.Method
+	case "protocol":
+		return x.rq.Protocol
+	case "domainName":
+		return x.rq.DomainName
+	case "domainPrefix":
+		return x.rq.DomainPrefix
+	case "identity.sourceIp":
+		return x.rq.SourceIP
+	case "identity.userAgent":
+		return x.rq.UserAgent
+	case "requestTime":
+		return proxy.FormatTime(x.rq.Time)
+	case "requestTimeEpoch":
+		return strconv.FormatInt(x.rq.Time.UnixMilli(), 10)
+	case "apiId":
+		return x.stage.api
+	case "accountId":
+		return x.stage.account
+	case "stage":
+		return x.stage.name
+	case "deploymentId":
+		return x.stage.deployment
+	case "path":
+		return "/" + x.stage.name + x.rq.Path
+	}
+	if x.end != nil {
+		switch name {
+		case "resourceId":
+			return x.end.resourceID
+		case "resourcePath":
+			return x.end.resource
+		}
+	}
+	if x.failed != nil {
+		switch name {
+		case "error.message":
+			return x.failed.message
+		case "error.messageString":
+			return string(proxy.AppendString(nil, x.failed.message))
+		case "error.responseType":
+			return x.failed.typ
+		}
+	}
+	return ""
+}
+
+// Stage implements mapping.Vars.
+func (x *exchange) Stage(name string) string { return x.stage.variables[name] }
+
+// Header implements mapping.Vars.
+func (x *exchange) Header(name string) string {
+	for k := range x.rq.Header {
+		if strings.EqualFold(k, name) {
+			return x.header(k)
+		}
+	}
+	return x.header(name)
+}
+
+// Query implements mapping.Vars.
+func (x *exchange) Query(name string) string { return proxy.Query(x.rq.RawQuery, name) }
+
+// Path implements mapping.Vars.
+func (x *exchange) Path(name string) string {
+	for _, p := range x.rq.Params {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}

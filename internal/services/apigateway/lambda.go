@@ -1,0 +1,112 @@
+package apigateway
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/textproto"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+)
+
+// lambdaProxy hands requests to a function as they are.
+type lambdaProxy struct {
+	function string
+	template *proxy.Template
+	timeout  time.Duration
+	// as is who invokes, by HTTP method: the service on behalf of that method;
+	// role is set instead if the integration has credentials.
+	as   map[string]call.As
+	role *call.As
+}
+
+// errTimeout ends a call whose time is up.
+var errTimeout = errors.New("the integration's time is up")
+
+func (p *lambdaProxy) run(ctx context.Context, s *Service, x *exchange) *failure {
+	as := p.role
+	if as == nil {
+		a, ok := p.as[x.rq.Method]
+		if !ok { // an HTTP method that API Gateway does not have
+			return noRoute
+		}
+		as = &a
+	}
+	event := p.template.Append(make([]byte, 0, p.template.Size(&x.rq)), &x.rq)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := s.clock.AfterFunc(p.timeout, func() { cancel(errTimeout) })
+	out, err := call.Do(ctx, s.caller, as.From(x.in), lambda.Invoke, &lambda.InvocationRequest{FunctionName: &p.function, Payload: event})
+	stop()
+	late := errors.Is(context.Cause(ctx), errTimeout)
+	cancel(nil)
+	switch {
+	case err != nil && late:
+		return timedOut
+	case fault.Is(err, "RequestTooLargeException"), fault.Is(err, "RequestEntityTooLargeException"):
+		return tooLarge
+	case err != nil:
+		// The function is not there, may not be called, or cannot run: the
+		// caller learns no more than AWS tells.
+		return misconfigure
+	case out.FunctionError != nil:
+		return badResponse
+	}
+	return x.take(out.Payload)
+}
+
+// take makes a function's response the answer.
+func (x *exchange) take(payload []byte) *failure {
+	r := &x.response
+	if err := r.Parse(payload); err != nil {
+		return badResponse
+	}
+	x.status, x.body = r.Status, r.Body
+	typed := false
+	x.headers = append(x.headers[:0], proxy.Header{Name: "X-Amzn-Trace-Id", Value: x.extra[4].Value})
+	for _, h := range r.Headers {
+		name := textproto.CanonicalMIMEHeaderKey(h.Name)
+		switch name {
+		case "Connection", "Content-Md5", "Date", "Max-Forwards", "Server", "User-Agent", "Via", "Www-Authenticate", "Authorization":
+			name = "X-Amzn-Remapped-" + name
+		case "Content-Length":
+			name = "X-Amzn-Remapped-" + name
+		case "Expect", "Host", "Proxy-Authenticate", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Keep-Alive":
+			continue
+		case "Content-Type":
+			typed = true
+		}
+		x.headers = append(x.headers, proxy.Header{Name: name, Value: h.Value})
+	}
+	if !typed {
+		x.headers = append(x.headers, proxy.Header{Name: "Content-Type", Value: "application/json"})
+	}
+	if r.Base64 && x.wantsBinary() {
+		body, err := base64.StdEncoding.AppendDecode(x.buffer[:0], r.Body)
+		if err != nil {
+			return badResponse
+		}
+		x.buffer, x.body = body, body
+	}
+	return nil
+}
+
+// wantsBinary reports whether a body in base64 is decoded for the caller: if the
+// first type that it accepts is among the API's binary types, or, when it names
+// none, the type of the answer.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
+func (x *exchange) wantsBinary() bool {
+	if accept := x.header("Accept"); accept != "" {
+		return x.stage.binary.match(accept)
+	}
+	for _, h := range x.headers {
+		if h.Name == "Content-Type" {
+			return x.stage.binary.match(h.Value)
+		}
+	}
+	return false
+}

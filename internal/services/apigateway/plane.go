@@ -1,0 +1,319 @@
+package apigateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/textproto"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/kernel/arn"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
+)
+
+// live is what can be called, in memory: requests read it without a lock and
+// never read the store. What a request has found stays as it is until the
+// request ends, so that none sees a mixture of two deployments.
+type live struct {
+	apis sync.Map // API id -> *liveAPI
+	// publishing is held from reading the store to the swap, so that of two
+	// publications the one that saw less does not come last.
+	publishing sync.Mutex
+}
+
+// liveAPI is an API that exists, with its stages by name.
+type liveAPI struct {
+	area
+	stages atomic.Pointer[map[string]*liveStage]
+}
+
+func (l *live) find(id string) *liveAPI {
+	if x, ok := l.apis.Load(id); ok {
+		return x.(*liveAPI)
+	}
+	return nil
+}
+
+// liveStage is a stage compiled: a deployment with the stage's variables put in.
+type liveStage struct {
+	area
+	api, name, deployment string
+	variables             map[string]string
+	routes                route.Table[*endpoint]
+	binary                mediaTypes
+	disabled              bool
+	responses             map[string]*gatewayResponse
+	record                []byte // the stage's record that this was made from
+}
+
+// endpoint is a method of a stage, ready to be called.
+type endpoint struct {
+	resourceID, resource string
+	run                  integration
+}
+
+// integration carries a request out; what fails is a *failure.
+type integration interface {
+	run(ctx context.Context, s *Service, x *exchange) *failure
+}
+
+// gatewayResponse is a gateway response compiled.
+type gatewayResponse struct {
+	status  int // 0 leaves the failure's
+	headers []mapped
+	typ     string // content type of the body
+	body    mapping.Text
+}
+
+// mapped is a header whose value an expression gives.
+type mapped struct {
+	name  string
+	value mapping.Value
+}
+
+// publishAll makes the whole store callable.
+func (s *Service) publishAll(ctx context.Context) error {
+	type one struct {
+		area
+		id string
+	}
+	var all []one
+	err := s.store.View(ctx, func(r data.Reader) error {
+		all = all[:0]
+		for p, err := range r.Scan(everything(), data.PrefixEnd(everything()), false) {
+			if err != nil {
+				return err
+			}
+			if a, id, ok := apiOf(p.Key); ok {
+				all = append(all, one{a, id})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the REST APIs: %w", err)
+	}
+	for _, x := range all {
+		if err := s.publish(ctx, x.area, x.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish makes what the store says of an API callable. A stage whose record is
+// as before stays as it is.
+func (s *Service) publish(ctx context.Context, a area, id string) error {
+	s.live.publishing.Lock()
+	defer s.live.publishing.Unlock()
+	was := map[string]*liveStage{}
+	x := s.live.find(id)
+	if x != nil {
+		was = *x.stages.Load()
+	}
+	is := map[string]*liveStage{}
+	exists := false
+	// The change is in the store already: it goes live whether or not who made it
+	// still waits.
+	err := s.store.View(context.WithoutCancel(ctx), func(r data.Reader) error {
+		api, err := load[restAPI](r, a.api(id))
+		if exists = api != nil; err != nil || !exists {
+			return err
+		}
+		for p, err := range r.Scan(a.stages(id), data.PrefixEnd(a.stages(id)), false) {
+			if err != nil {
+				return err
+			}
+			st := new(stage)
+			if err := json.Unmarshal(p.Value, st); err != nil {
+				return fmt.Errorf("stage %q: %w", p.Key, err)
+			}
+			if old := was[st.Name]; old != nil && bytes.Equal(old.record, p.Value) {
+				is[st.Name] = old
+				continue
+			}
+			d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
+			if err != nil {
+				return err
+			}
+			if d == nil {
+				return fmt.Errorf("stage %s of %s: deployment %s is missing", st.Name, id, st.Deployment)
+			}
+			if is[st.Name], err = compile(a, id, st, d); err != nil {
+				return fmt.Errorf("stage %s of %s: %w", st.Name, id, err)
+			}
+			is[st.Name].record = p.Value
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("publish the API %s: %w", id, err)
+	}
+	if !exists {
+		s.live.apis.Delete(id)
+		return nil
+	}
+	if x == nil {
+		x = &liveAPI{area: a}
+		x.stages.Store(&is)
+		s.live.apis.Store(id, x)
+		return nil
+	}
+	x.stages.Store(&is)
+	return nil
+}
+
+// compile makes a stage of a deployment callable.
+func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error) {
+	ls := &liveStage{
+		area: a, api: id, name: st.Name, deployment: st.Deployment, variables: st.Variables,
+		binary: parseMediaTypes(d.Binary), disabled: d.Disabled, responses: map[string]*gatewayResponse{},
+	}
+	for typ, g := range d.Responses {
+		c, err := compileGateway(g)
+		if err != nil {
+			return nil, fmt.Errorf("gateway response %s: %w", typ, err)
+		}
+		ls.responses[typ] = c
+	}
+	for _, r := range d.Resources {
+		path := d.Path(r)
+		for method, m := range r.Methods {
+			if m.Integration == nil {
+				continue
+			}
+			run, err := ls.integration(r, path, method, m)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			ls.routes.Add(method, path, &endpoint{resourceID: r.ID, resource: path, run: run})
+		}
+	}
+	return ls, nil
+}
+
+func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method) (integration, error) {
+	i := m.Integration
+	if i.Type == definition.Mock {
+		return compileMock(i)
+	}
+	function, ok := i.Function(ls.variables)
+	if !ok || i.HTTPMethod != "POST" && i.HTTPMethod != route.Any {
+		return misconfigured{}, nil
+	}
+	p := &lambdaProxy{
+		function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond,
+		template: proxy.NewTemplate(proxy.Facts{
+			Account: ls.account, API: ls.api, Stage: ls.name, Deployment: ls.deployment,
+			ResourceID: r.ID, Resource: path, Operation: m.Operation, Variables: ls.variables,
+		}),
+	}
+	if i.Credentials != "" {
+		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))
+		return p, nil
+	}
+	verbs := []string{method}
+	if method == route.Any {
+		verbs = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+	}
+	p.as = make(map[string]call.As, len(verbs))
+	for _, v := range verbs {
+		p.as[v] = call.AsService(servicePrincipal, ls.methodARN(v, path), ls.account, ls.region)
+	}
+	return p, nil
+}
+
+// methodARN is the ARN of a method, which function policies name.
+func (ls *liveStage) methodARN(method, path string) string {
+	return arn.Make("execute-api", ls.region, ls.account, ls.api+"/"+ls.name+"/"+method+path)
+}
+
+func compileGateway(g *definition.GatewayResponse) (*gatewayResponse, error) {
+	c := &gatewayResponse{}
+	if g.Status != "" {
+		n, err := strconv.Atoi(g.Status)
+		if err != nil {
+			return nil, err
+		}
+		c.status = n
+	}
+	for dest, expr := range g.Parameters {
+		v, err := mapping.Parse(expr)
+		if err != nil {
+			return nil, err
+		}
+		c.headers = append(c.headers, mapped{textproto.CanonicalMIMEHeaderKey(strings.TrimPrefix(dest, "gatewayresponse.header.")), v})
+	}
+	text, ok := g.Templates["application/json"]
+	c.typ = "application/json"
+	if !ok {
+		text = defaultTemplate
+		for typ := range g.Templates {
+			if text == defaultTemplate || typ < c.typ {
+				c.typ, text = typ, g.Templates[typ]
+			}
+		}
+	}
+	var err error
+	c.body, err = mapping.ParseText(text)
+	return c, err
+}
+
+// mediaTypes are patterns of media types: "image/png", "image/*", "*/*".
+type mediaTypes []string
+
+func parseMediaTypes(all []string) mediaTypes {
+	m := make(mediaTypes, len(all))
+	for i, t := range all {
+		m[i] = strings.ToLower(t)
+	}
+	return m
+}
+
+// match reports whether a media type, with or without parameters, is among them.
+func (m mediaTypes) match(typ string) bool {
+	if len(m) == 0 || typ == "" {
+		return len(m) > 0 && m.any()
+	}
+	if i := strings.IndexAny(typ, ";,"); i >= 0 {
+		typ = typ[:i]
+	}
+	typ = strings.ToLower(strings.TrimSpace(typ))
+	for _, p := range m {
+		if p == typ || p == "*/*" {
+			return true
+		}
+		if kind, ok := strings.CutSuffix(p, "/*"); ok && strings.HasPrefix(typ, kind+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (m mediaTypes) any() bool {
+	for _, p := range m {
+		if p == "*/*" {
+			return true
+		}
+	}
+	return false
+}
+
+// mockResponse is an integration response of a mock, compiled.
+type mockResponse struct {
+	status  int
+	pattern *regexp.Regexp // nil for the default
+	headers []mapped
+	bodies  map[string]string // by content type
+}

@@ -1,0 +1,71 @@
+package apigateway
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/constraint"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
+	"github.com/tierra-cloud/tierra/internal/kernel/clock"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
+	"github.com/tierra-cloud/tierra/internal/kernel/model"
+)
+
+// Deps is what the room is given.
+type Deps struct {
+	Store data.Store
+	Clock clock.Clock
+	IDs   *ids.Source
+	// Caller invokes functions.
+	Caller call.Caller
+}
+
+// Service is the room.
+type Service struct {
+	store  data.Store
+	clock  clock.Clock
+	ids    *ids.Source
+	caller call.Caller
+	live   live
+	// exchanges holds *exchange whose memory is used again.
+	exchanges sync.Pool
+}
+
+// New makes the room.
+func New(d Deps) *Service {
+	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller}
+	s.exchanges.New = func() any { return new(exchange) }
+	return s
+}
+
+// Model implements call.Service.
+func (s *Service) Model() *model.Service { return &api.Model }
+
+// Bindings implements call.Service.
+func (s *Service) Bindings() []call.Binding {
+	var all []call.Binding
+	for _, topic := range [][]call.Binding{
+		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.integrationBindings(), s.deploymentBindings(),
+		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.tagBindings(), s.accountBindings(),
+	} {
+		all = append(all, topic...)
+	}
+	for i := range all {
+		all[i].RawValidation = invalid
+	}
+	return all
+}
+
+// invalid words violations of the model's constraints as the service does.
+func invalid(_ *model.Operation, bad []constraint.Violation) *fault.Fault {
+	return api.BadRequestException("%s", constraint.Message(bad))
+}
+
+// Start implements call.Worker: it compiles every stage of the store.
+func (s *Service) Start(ctx context.Context) error { return s.publishAll(ctx) }
+
+// Stop implements call.Worker. Requests under way belong to their connections.
+func (s *Service) Stop(context.Context) error { return nil }

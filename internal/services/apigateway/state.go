@@ -1,0 +1,198 @@
+package apigateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+)
+
+// Keys, all below "apigateway", account and region:
+//
+//	api        <api id>                  restAPI
+//	definition <api id>                  definition.API: what the operations edit
+//	deployment <api id> <deployment id>  deployment
+//	snapshot   <api id> <deployment id>  definition.API: what was deployed
+//	stage      <api id> <name>           stage
+
+// restAPI is the record of an API. Times are milliseconds since 1970.
+type restAPI struct {
+	V           int               `json:"v"`
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Version     string            `json:"version,omitempty"`
+	Created     int64             `json:"created"`
+	Endpoint    string            `json:"endpoint"` // EDGE or REGIONAL
+	Addresses   string            `json:"addresses,omitempty"`
+	Warnings    []string          `json:"warnings,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// deployment is the record of a deployment; its definition stands apart.
+type deployment struct {
+	V           int    `json:"v"`
+	ID          string `json:"id"`
+	Description string `json:"description,omitempty"`
+	Created     int64  `json:"created"`
+}
+
+// stage is the record of a stage.
+type stage struct {
+	V           int               `json:"v"`
+	Name        string            `json:"name"`
+	Deployment  string            `json:"deployment"`
+	Description string            `json:"description,omitempty"`
+	Variables   map[string]string `json:"variables,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	Created     int64             `json:"created"`
+	Updated     int64             `json:"updated"`
+}
+
+// area forms the keys of one account and region.
+type area struct{ account, region string }
+
+func areaOf(rq *call.Authorized) area { return area{rq.Account(), rq.Region()} }
+
+func (a area) key(parts ...string) []byte {
+	return data.Key(append([]string{"apigateway", a.account, a.region}, parts...)...)
+}
+
+func (a area) api(id string) []byte             { return a.key("api", id) }
+func (a area) definition(id string) []byte      { return a.key("definition", id) }
+func (a area) deployment(id, dep string) []byte { return a.key("deployment", id, dep) }
+func (a area) deployments(id string) []byte     { return a.key("deployment", id) }
+func (a area) snapshot(id, dep string) []byte   { return a.key("snapshot", id, dep) }
+func (a area) stage(id, name string) []byte     { return a.key("stage", id, name) }
+func (a area) stages(id string) []byte          { return a.key("stage", id) }
+func (a area) everythingOf(id string) [][]byte {
+	return [][]byte{a.api(id), a.definition(id), a.deployments(id), a.key("snapshot", id), a.stages(id)}
+}
+func (a area) apis() []byte { return a.key("api") }
+
+// apiOf takes account, region and id out of a key, if it is that of an API.
+func apiOf(key []byte) (a area, id string, ok bool) {
+	p, ok := data.Parts(key)
+	if !ok || len(p) != 5 || p[3] != "api" {
+		return area{}, "", false
+	}
+	return area{p[1], p[2]}, p[4], true
+}
+
+// everything is the prefix of all keys of the room.
+func everything() []byte { return data.Key("apigateway") }
+
+func load[T any](r data.Reader, key []byte) (*T, error) {
+	b, ok, err := r.Get(key)
+	if err != nil || !ok {
+		return nil, err
+	}
+	v := new(T)
+	if err := json.Unmarshal(b, v); err != nil {
+		return nil, fmt.Errorf("record %q: %w", key, err)
+	}
+	return v, nil
+}
+
+func save(t data.Txn, key []byte, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("record %q: %w", key, err)
+	}
+	return t.Put(key, b)
+}
+
+// list loads the records below a prefix.
+func list[T any](r data.Reader, prefix []byte) ([]*T, error) {
+	var all []*T
+	for p, err := range r.Scan(prefix, data.PrefixEnd(prefix), false) {
+		if err != nil {
+			return nil, err
+		}
+		v := new(T)
+		if err := json.Unmarshal(p.Value, v); err != nil {
+			return nil, fmt.Errorf("record %q: %w", p.Key, err)
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func noAPI(a area, id string) error {
+	return api.NotFoundException("Invalid API identifier specified %s:%s", a.account, id)
+}
+
+func loadAPI(r data.Reader, a area, id string) (*restAPI, error) {
+	x, err := load[restAPI](r, a.api(id))
+	if err == nil && x == nil {
+		err = noAPI(a, id)
+	}
+	return x, err
+}
+
+func loadDefinition(r data.Reader, a area, id string) (*definition.API, error) {
+	d, err := load[definition.API](r, a.definition(id))
+	if err == nil && d == nil {
+		err = noAPI(a, id)
+	}
+	return d, err
+}
+
+func loadStage(r data.Reader, a area, id, name string) (*stage, error) {
+	if _, err := loadAPI(r, a, id); err != nil {
+		return nil, err
+	}
+	x, err := load[stage](r, a.stage(id, name))
+	if err == nil && x == nil {
+		err = api.NotFoundException("Invalid stage identifier specified")
+	}
+	return x, err
+}
+
+func loadDeployment(r data.Reader, a area, id, dep string) (*deployment, error) {
+	if _, err := loadAPI(r, a, id); err != nil {
+		return nil, err
+	}
+	x, err := load[deployment](r, a.deployment(id, dep))
+	if err == nil && x == nil {
+		err = api.NotFoundException("Invalid Deployment identifier specified")
+	}
+	return x, err
+}
+
+// view reads the definition of an API.
+func (s *Service) view(ctx context.Context, rq *call.Authorized, id string, f func(*definition.API) error) error {
+	return s.store.View(ctx, func(r data.Reader) error {
+		d, err := loadDefinition(r, areaOf(rq), id)
+		if err != nil {
+			return err
+		}
+		return f(d)
+	})
+}
+
+// edit changes the definition of an API, unless f fails. An error of f that is
+// not a fault is what is wrong with the request.
+func (s *Service) edit(ctx context.Context, rq *call.Authorized, id string, f func(*definition.API) error) error {
+	a := areaOf(rq)
+	return s.store.Update(ctx, func(t data.Txn) error {
+		d, err := loadDefinition(t, a, id)
+		if err != nil {
+			return err
+		}
+		if err := f(d); err != nil {
+			return faultOf(err)
+		}
+		return save(t, a.definition(id), d)
+	})
+}
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// seconds is a time as the API answers it: without fractions.
+func seconds(ms int64) *time.Time { return new(time.UnixMilli(ms).UTC().Truncate(time.Second)) }

@@ -1,0 +1,113 @@
+package apigateway
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+)
+
+// Kinds implements call.Face.
+func (s *Service) Kinds() []string { return []string{"execute-api"} }
+
+// View implements call.Face: it carries out a request to a stage of an API.
+func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) {
+	x := s.exchanges.Get().(*exchange)
+	defer func() {
+		x.reset()
+		s.exchanges.Put(x)
+	}()
+	x.in = at.In
+	x.rq = proxy.Request{
+		Method: r.Method, RawQuery: r.URL.RawQuery, Protocol: r.Proto, Header: r.Header, Time: at.In.Time, UserAgent: at.In.UserAgent,
+	}
+	x.identify()
+	x.from(at)
+	failed := s.find(x, at.ID, at.Path)
+	if failed == nil {
+		failed = x.read(r)
+	}
+	s.carryOut(r.Context(), x, failed)
+	x.write(w)
+}
+
+// from takes what the address tells: where the caller is and what it asked for.
+func (x *exchange) from(at call.Address) {
+	if at.In.SourceIP.IsValid() {
+		x.rq.SourceIP = at.In.SourceIP.Unmap().String()
+	}
+	// The API's own name is the domain, also for callers that came by path.
+	host := at.In.Host
+	if _, authority, ok := strings.Cut(at.Base, "://"); ok && strings.HasPrefix(authority, at.ID+".") {
+		host = authority
+	} else {
+		host = at.ID + ".execute-api." + call.PublicHost(host)
+	}
+	x.rq.DomainName, x.rq.DomainPrefix = host, at.ID
+	forwarded := x.rq.SourceIP
+	if before := x.rq.Header["X-Forwarded-For"]; len(before) > 0 {
+		forwarded = strings.Join(before, ", ") + ", " + forwarded
+	}
+	port := "80"
+	if at.In.Scheme == "https" {
+		port = "443"
+	}
+	if _, p, err := net.SplitHostPort(at.In.Host); err == nil {
+		port = p
+	}
+	x.extra = [...]proxy.Header{
+		{Name: "Host", Value: at.In.Host}, {Name: "X-Forwarded-For", Value: forwarded}, {Name: "X-Forwarded-Port", Value: port},
+		{Name: "X-Forwarded-Proto", Value: at.In.Scheme}, {Name: "X-Amzn-Trace-Id", Value: x.trace()},
+	}
+	x.rq.Extra = x.extra[:]
+}
+
+// read reads the body whole.
+func (x *exchange) read(r *http.Request) *failure {
+	switch {
+	case r.ContentLength > MaxBody:
+		return tooLarge
+	case r.ContentLength == 0 || r.Body == nil:
+		return nil
+	case r.ContentLength > 0:
+		x.rq.Body = make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, x.rq.Body); err != nil {
+			return badParameters
+		}
+		return nil
+	}
+	var b bytes.Buffer
+	n, err := b.ReadFrom(io.LimitReader(r.Body, MaxBody+1))
+	switch {
+	case n > MaxBody:
+		return tooLarge
+	case err != nil:
+		return badParameters
+	}
+	x.rq.Body = b.Bytes()
+	return nil
+}
+
+// write sends the answer.
+func (x *exchange) write(w http.ResponseWriter) {
+	h := w.Header()
+	h["X-Amzn-Requestid"] = []string{x.rq.ID}
+	h["X-Amz-Apigw-Id"] = []string{x.rq.ExtendedID}
+	for _, l := range x.headers {
+		name := http.CanonicalHeaderKey(l.Name)
+		h[name] = append(h[name], l.Value)
+	}
+	bodiless := x.status == http.StatusNoContent || x.status == http.StatusNotModified
+	if !bodiless {
+		h["Content-Length"] = []string{strconv.Itoa(len(x.body))}
+	}
+	w.WriteHeader(x.status)
+	if !bodiless && len(x.body) > 0 && x.rq.Method != http.MethodHead {
+		_, _ = w.Write(x.body) // a caller that has gone does not want to know
+	}
+}
