@@ -27,10 +27,12 @@ const maxInline = 8 << 10
 
 func blobName(id string) string { return room + "/" + id[:2] + "/" + id }
 
+const keyLen = 32
+
 // stream returns the key stream of the bytes with the given id from offset off
-// on. A key serves one blob only, so the counter may begin at zero.
-func (s *Service) stream(id string, off int64) cipher.Stream {
-	mac := hmac.New(sha256.New, s.key)
+// on. A derived key serves one blob only, so the counter may begin at zero.
+func stream(key []byte, id string, off int64) cipher.Stream {
+	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(id))
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
@@ -64,6 +66,10 @@ func (b *taken) etag() string { return hex.EncodeToString(b.MD5) }
 // take reads r to its end, at most limit bytes, computing the MD5 and the named
 // checksums. Up to maxInline bytes stay in memory if inline.
 func (s *Service) take(ctx context.Context, r io.Reader, limit int64, inline bool, algorithms []string) (_ *taken, err error) {
+	key, err := s.key(ctx)
+	if err != nil {
+		return nil, err
+	}
 	b := &taken{s: s, ID: s.d.IDs.Of(ids.Hex, 32), Sums: map[string][]byte{}}
 	s.pins.hold(b.ID)
 	defer func() {
@@ -94,7 +100,7 @@ func (s *Service) take(ctx context.Context, r io.Reader, limit int64, inline boo
 	}
 	if ended {
 		b.Size = int64(len(head))
-		s.stream(b.ID, 0).XORKeyStream(head, head)
+		stream(key, b.ID, 0).XORKeyStream(head, head)
 		b.inline = head
 	} else {
 		w, err := s.d.Blobs.Create(ctx)
@@ -102,7 +108,7 @@ func (s *Service) take(ctx context.Context, r io.Reader, limit int64, inline boo
 			return nil, fmt.Errorf("create blob: %w", err)
 		}
 		defer w.Abort()
-		out := cipher.StreamWriter{S: s.stream(b.ID, 0), W: w}
+		out := cipher.StreamWriter{S: stream(key, b.ID, 0), W: w}
 		if b.Size, err = io.Copy(out, io.MultiReader(bytes.NewReader(head), in)); err != nil {
 			return nil, err
 		}
@@ -185,6 +191,7 @@ type segment struct {
 type reader struct {
 	ctx    context.Context
 	s      *Service
+	secret []byte // the room's key
 	pinned string
 	segs   []segment
 	off    int64 // into segs[0]
@@ -198,13 +205,17 @@ type reader struct {
 // open opens n bytes of v from offset off; parts are v's, if it has any. It
 // answers blob.ErrNotFound if the version was replaced meanwhile: look again.
 func (s *Service) open(ctx context.Context, v *version, parts []layoutPart, at span) (*reader, error) {
-	r := &reader{ctx: context.WithoutCancel(ctx), s: s, left: at.n}
+	key, err := s.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{ctx: context.WithoutCancel(ctx), s: s, secret: key, left: at.n}
 	if v.Inline {
 		if at.from+at.n > int64(len(v.inline)) {
 			return nil, fmt.Errorf("the bytes of %s are %d, not %d", v.Key, len(v.inline), v.Size)
 		}
 		p := bytes.Clone(v.inline[at.from : at.from+at.n])
-		s.stream(v.Data, at.from).XORKeyStream(p, p)
+		stream(key, v.Data, at.from).XORKeyStream(p, p)
 		r.plain = bytes.NewReader(p)
 		return r, nil
 	}
@@ -244,7 +255,7 @@ func (r *reader) next() (err error) {
 			return fmt.Errorf("seek blob: %w", err)
 		}
 	}
-	r.key = r.s.stream(r.segs[0].id, r.off)
+	r.key = stream(r.secret, r.segs[0].id, r.off)
 	return nil
 }
 

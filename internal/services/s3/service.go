@@ -37,7 +37,7 @@ type Deps struct {
 // Service is the room. Make it with New.
 type Service struct {
 	d       Deps
-	key     []byte
+	keyMu   sync.Mutex // guards d.Key
 	pins    pins
 	buckets sync.Map // name to *bucket, by its latest bytes
 
@@ -45,35 +45,35 @@ type Service struct {
 	work sync.WaitGroup
 }
 
-// New makes the room. It reads the room's key from the store, or makes it there.
-func New(d Deps) (*Service, error) {
-	s := &Service{d: d, key: d.Key, pins: pins{n: map[string]int{}, doomed: map[string][]string{}, going: map[string]bool{}}}
-	if s.key == nil {
-		if err := s.loadKey(); err != nil {
-			return nil, err
-		}
-	}
-	if len(s.key) != 32 {
-		return nil, fmt.Errorf("s3: the key has %d bytes, not 32", len(s.key))
-	}
-	return s, nil
+// New makes the room.
+func New(d Deps) *Service {
+	return &Service{d: d, pins: pins{n: map[string]int{}, doomed: map[string][]string{}, going: map[string]bool{}}}
 }
 
-func (s *Service) loadKey() error {
-	ctx := context.Background()
-	err := s.d.Store.Update(ctx, func(t data.Txn) error {
-		key, ok, err := t.Get(roomKey())
-		if err == nil && !ok {
-			key = s.d.IDs.Bytes(32)
-			err = t.Put(roomKey(), key)
+// key returns the room's key, reading it from the store, or making it there, the
+// first time.
+func (s *Service) key(ctx context.Context) ([]byte, error) {
+	s.keyMu.Lock()
+	defer s.keyMu.Unlock()
+	if s.d.Key == nil {
+		var key []byte
+		err := s.d.Store.Update(ctx, func(t data.Txn) (err error) {
+			var ok bool
+			if key, ok, err = t.Get(roomKey()); err == nil && !ok {
+				key = s.d.IDs.Bytes(keyLen)
+				err = t.Put(roomKey(), key)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read the room's key: %w", err)
 		}
-		s.key = key
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("s3: read the room's key: %w", err)
+		s.d.Key = key
 	}
-	return nil
+	if len(s.d.Key) != keyLen {
+		return nil, fmt.Errorf("the room's key has %d bytes, not %d", len(s.d.Key), keyLen)
+	}
+	return s.d.Key, nil
 }
 
 // Model implements call.Service.

@@ -35,12 +35,8 @@ func newWorld(t testing.TB) *world {
 func worldOver(t testing.TB, store data.Store, blobs blob.Store) *world {
 	t.Helper()
 	w := &world{World: calltest.New(), Store: store, Blobs: blobs}
-	s, err := s3.New(s3.Deps{Store: store, Blobs: blobs, Clock: w.Clock, IDs: w.IDs, Caller: w.Board, Host: "localhost:4566"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.S3 = s
-	w.Plug(s)
+	w.S3 = s3.New(s3.Deps{Store: store, Blobs: blobs, Clock: w.Clock, IDs: w.IDs, Caller: w.Board, Host: "localhost:4566"})
+	w.Plug(w.S3)
 	return w
 }
 
