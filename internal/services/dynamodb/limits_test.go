@@ -106,7 +106,7 @@ func TestLimitsOfItems(t *testing.T) {
 		{"long index key", key(expr.Item{"g": {B: make([]byte, maxHashKey+1)}}), "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes"},
 		{"large", key(expr.Item{"b": {B: make([]byte, maxItem-6)}}), "Item size has exceeded the maximum allowed size"},
 		{"largest", key(expr.Item{"b": {B: make([]byte, maxItem-7)}}), ""},
-		{"deep", key(expr.Item{"d": nest(32)}), "Nesting Levels have exceeded supported limits"},
+		{"deep", key(expr.Item{"d": nest(32)}), "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"},
 		{"deepest", key(expr.Item{"d": nest(31)}), ""},
 	} {
 		err := put(c.item)

@@ -103,6 +103,9 @@ func (m *mutation) run(txn data.Txn) (old, item expr.Item, w written, err error)
 	case put:
 		item = m.item
 	case update:
+		if old == nil && m.update != nil && m.update.OnlyRemoves() {
+			return nil, nil, written{table: writeUnits(0)}, nil
+		}
 		if item, size, err = m.updated(old); err != nil {
 			return old, nil, w, err
 		}

@@ -123,6 +123,12 @@ func (u *Update) Paths() []Path {
 	return append(out, u.removes...)
 }
 
+// OnlyRemoves reports whether the update can do nothing but take something away.
+// Of an item that does not exist it then makes none.
+func (u *Update) OnlyRemoves() bool {
+	return len(u.sets)+len(u.adds) == 0 && len(u.removes)+len(u.deletes) > 0
+}
+
 // Apply returns item with the update made; item itself stays as it is. A nil
 // item is one that does not exist.
 func (u *Update) Apply(item Item) (Item, error) {
@@ -161,9 +167,9 @@ func (u *Update) Apply(item Item) (Item, error) {
 			return nil, err
 		}
 	}
-	for name, v := range out {
+	for _, v := range out {
 		if depth(&v) > MaxDepth {
-			return nil, errorf("Nesting Levels have exceeded supported limits: attribute %s", name)
+			return nil, tooDeep()
 		}
 	}
 	return out, nil

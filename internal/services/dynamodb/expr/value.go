@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// MaxDepth is how deep lists and maps may be nested in an attribute.
+// MaxDepth is how deep values may be nested, the attribute's own being the first.
 const MaxDepth = 32
 
 // The names of the types, as in the wire's members and in attribute_type.
@@ -127,7 +127,7 @@ func normal(v Value, depth int) (Value, error) {
 		v.BS = set
 	case v.M != nil:
 		if depth++; depth >= MaxDepth {
-			return v, errorf("Nesting Levels have exceeded supported limits")
+			return v, tooDeep()
 		}
 		m := make(map[string]Value, len(v.M))
 		for k, e := range v.M {
@@ -140,7 +140,7 @@ func normal(v Value, depth int) (Value, error) {
 		v.M = m
 	case v.L != nil:
 		if depth++; depth >= MaxDepth {
-			return v, errorf("Nesting Levels have exceeded supported limits")
+			return v, tooDeep()
 		}
 		l := make([]Value, len(v.L))
 		for i, e := range v.L {
@@ -153,6 +153,10 @@ func normal(v Value, depth int) (Value, error) {
 		v.L = l
 	}
 	return v, nil
+}
+
+func tooDeep() error {
+	return errorf("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 }
 
 // shortInteger recognises the numbers that most items hold and that are in
