@@ -93,12 +93,18 @@ func payload(w http.ResponseWriter, rq *protocol.Request, sh *model.Shape, src *
 	return protocol.Write(w, rq, status, f.ContentType(), body)
 }
 
-// statusOf returns the status that a member of the output holds, or status.
+// statusOf returns the status that a member of the output holds, or status; an
+// output that says which range of a whole it holds is a partial one.
 func statusOf(sh *model.Shape, src *value.Source, status int) int {
 	for i := range sh.Members {
 		if sh.Members[i].Location == model.StatusCode {
 			if v := src.Member(i); v.IsValid() && v.CanInt() && v.Int() >= 100 && v.Int() < 1000 {
 				return int(v.Int())
+			}
+		}
+		if status == http.StatusOK && sh.Members[i].Location == model.Header && sh.Members[i].WireName() == "Content-Range" {
+			if v := src.Member(i); v.IsValid() {
+				return http.StatusPartialContent
 			}
 		}
 	}

@@ -44,6 +44,7 @@ func (c Codec) EncodeFault(w http.ResponseWriter, rq *protocol.Request, f *fault
 		_ = httpbind.Headers(h, rq.Service, sh, &src)
 	}
 	if c.Dialect(rq.Service) == fault.S3 {
+		s3Headers(h, rq, f)
 		_ = protocol.Write(w, rq, status, contentType, s3Fault(rq, f, code, sh, &src))
 		return
 	}

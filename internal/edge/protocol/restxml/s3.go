@@ -1,6 +1,7 @@
 package restxml
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -97,6 +98,25 @@ func s3Fault(rq *protocol.Request, f *fault.Fault, code string, sh *model.Shape,
 	b = xmlwire.Simple(b, "RequestId", rq.ID)
 	b = xmlwire.Simple(b, "HostId", protocol.HostID(rq.ID))
 	return append(b, "</Error>"...)
+}
+
+// s3Headers sets the headers that S3 sends with a fault as it does with an
+// answer: the version and the delete marker that stand in the way of an object,
+// the entity tag of one that has not changed.
+func s3Headers(h http.Header, rq *protocol.Request, f *fault.Fault) {
+	if rq.Op == nil || rq.Op.Output < 0 {
+		return
+	}
+	sh := rq.Service.Shape(rq.Op.Output)
+	for i := range sh.Members {
+		m := &sh.Members[i]
+		if m.Location != model.Header {
+			continue
+		}
+		if v, ok := text(f.Fields[m.Name]); ok {
+			h.Set(m.WireName(), v)
+		}
+	}
 }
 
 // resource is the bucket or object that a request is for, as a path.
