@@ -99,7 +99,7 @@ func (c *cgroups) findUnified(ctx context.Context, root, own, name string) error
 	var tried []error
 	for at := own; ; at = filepath.Dir(at) {
 		parent := filepath.Join(root, at)
-		err := c.tryUnified(ctx, parent, name, at == own && at != "/")
+		err := c.tryUnified(ctx, parent, name, at == own && !isRealRoot(parent))
 		if err == nil {
 			return nil
 		}
@@ -108,6 +108,13 @@ func (c *cgroups) findUnified(ctx context.Context, root, own, name string) error
 			return fmt.Errorf("no control group can be made: %w", errors.Join(tried...))
 		}
 	}
+}
+
+// isRealRoot tells whether a group is the host's root, which alone may have
+// processes and hand controllers down; what a container sees as the root is none.
+func isRealRoot(group string) bool {
+	_, err := os.Stat(filepath.Join(group, "cgroup.type"))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (c *cgroups) tryUnified(ctx context.Context, parent, name string, ours bool) error {

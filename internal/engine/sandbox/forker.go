@@ -11,6 +11,7 @@ import (
 // and go.
 type forker struct {
 	jobs chan forkJob
+	end  chan struct{}
 	once sync.Once
 }
 
@@ -27,13 +28,18 @@ type forked struct {
 }
 
 func newForker() *forker {
-	f := &forker{jobs: make(chan forkJob)}
+	f := &forker{jobs: make(chan forkJob), end: make(chan struct{})}
 	go func() {
 		// Never unlocked: the thread ends with the goroutine.
 		runtime.LockOSThread()
-		for j := range f.jobs {
-			proc, err := os.StartProcess(j.name, j.argv, j.attr)
-			j.done <- forked{proc, err}
+		for {
+			select {
+			case j := <-f.jobs:
+				proc, err := os.StartProcess(j.name, j.argv, j.attr)
+				j.done <- forked{proc, err}
+			case <-f.end:
+				return
+			}
 		}
 	}()
 	return f
@@ -41,10 +47,14 @@ func newForker() *forker {
 
 func (f *forker) start(name string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
 	done := make(chan forked, 1)
-	f.jobs <- forkJob{name, argv, attr, done}
-	r := <-done
-	return r.proc, r.err
+	select {
+	case f.jobs <- forkJob{name, argv, attr, done}:
+		r := <-done
+		return r.proc, r.err
+	case <-f.end:
+		return nil, os.ErrClosed
+	}
 }
 
-// close ends the thread; nothing may be started any more.
-func (f *forker) close() { f.once.Do(func() { close(f.jobs) }) }
+// close ends the thread, and with it what it started and still runs.
+func (f *forker) close() { f.once.Do(func() { close(f.end) }) }

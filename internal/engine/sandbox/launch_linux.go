@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,6 +35,8 @@ type launcher struct {
 	seq    int
 	live   map[*process]bool
 	closed bool
+	// launching are the launches under way.
+	launching sync.WaitGroup
 }
 
 // Tier implements Launcher.
@@ -63,6 +66,8 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool) (_ *proces
 		l.mu.Unlock()
 		return nil, os.ErrClosed
 	}
+	l.launching.Add(1)
+	defer l.launching.Done()
 	l.seq++
 	name := fmt.Sprintf("%d", l.seq)
 	if spec.Name != "" {
@@ -220,9 +225,9 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 	if err := p.greet(plan.spec.Loopback != 0); err != nil {
 		return err
 	}
-	if err := p.l.enlist(p); err != nil {
-		return err
-	}
+	p.l.mu.Lock()
+	p.l.live[p] = true
+	p.l.mu.Unlock()
 	go p.watch()
 	return nil
 }
@@ -328,16 +333,6 @@ func (l *launcher) fork(files []*os.File, network Network, g *group) (*os.Proces
 	})
 }
 
-func (l *launcher) enlist(p *process) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return os.ErrClosed
-	}
-	l.live[p] = true
-	return nil
-}
-
 // Close implements Launcher.
 func (l *launcher) Close() error {
 	l.mu.Lock()
@@ -346,10 +341,10 @@ func (l *launcher) Close() error {
 		return nil
 	}
 	l.closed = true
-	var live []*process
-	for p := range l.live {
-		live = append(live, p)
-	}
+	l.mu.Unlock()
+	l.launching.Wait()
+	l.mu.Lock()
+	live := slices.Collect(maps.Keys(l.live))
 	l.mu.Unlock()
 	var errs []error
 	for _, p := range live {
