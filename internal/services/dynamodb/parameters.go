@@ -78,11 +78,11 @@ func updateOf(in *api.UpdateItemInput) (*expr.Update, expr.Condition, error) {
 
 // changeOf reads an update and a condition that share their placeholders.
 func changeOf(change, condition *string, names map[string]string, values map[string]api.AttributeValue) (*expr.Update, expr.Condition, error) {
-	any := change != nil || condition != nil
-	if !any && names == nil && values == nil {
+	some := change != nil || condition != nil
+	if !some && names == nil && values == nil {
 		return nil, nil, nil
 	}
-	scope, err := expr.NewScope(names, values, any, any)
+	scope, err := expr.NewScope(names, values, some, some)
 	if err != nil {
 		return nil, nil, wrong(err)
 	}

@@ -78,9 +78,7 @@ type selection struct {
 	operator           *string
 	filterName         string // the legacy filter's parameter
 	limit              *int32
-	start              expr.Item
 	consistent         *bool
-	capacity           *string
 }
 
 // listing is a Query or Scan that has been checked.
@@ -263,7 +261,7 @@ func (s *Service) query(ctx context.Context, rq *call.Authorized, in *api.QueryI
 		table: in.TableName, index: in.IndexName, choice: in.Select, projection: in.ProjectionExpression, filter: in.FilterExpression,
 		keyCondition: in.KeyConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
 		attributes: in.AttributesToGet, legacyFilter: in.QueryFilter, filterName: "QueryFilter", legacyKeys: in.KeyConditions,
-		operator: in.ConditionalOperator, limit: in.Limit, start: in.ExclusiveStartKey, consistent: in.ConsistentRead, capacity: in.ReturnConsumedCapacity,
+		operator: in.ConditionalOperator, limit: in.Limit, consistent: in.ConsistentRead,
 	}
 	l, err := s.listingOf(ctx, rq, p)
 	if err != nil {
@@ -303,7 +301,7 @@ func (s *Service) scan(ctx context.Context, rq *call.Authorized, in *api.ScanInp
 		table: in.TableName, index: in.IndexName, choice: in.Select, projection: in.ProjectionExpression, filter: in.FilterExpression,
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
 		attributes: in.AttributesToGet, legacyFilter: in.ScanFilter, filterName: "ScanFilter",
-		operator: in.ConditionalOperator, limit: in.Limit, start: in.ExclusiveStartKey, consistent: in.ConsistentRead, capacity: in.ReturnConsumedCapacity,
+		operator: in.ConditionalOperator, limit: in.Limit, consistent: in.ConsistentRead,
 	}
 	segment, total := uint64(opt.Val(in.Segment)), uint64(opt.Or(in.TotalSegments, 1))
 	switch {
