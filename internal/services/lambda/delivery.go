@@ -117,7 +117,7 @@ func (l *logStream) batch() []logs.InputLogEvent {
 // put delivers a batch. A role that may not write logs has none, as on AWS.
 func (l *logStream) put(batch []logs.InputLogEvent) {
 	ctx := context.Background()
-	as := call.AsRole(l.role, l.k.name, principal, l.k.region)
+	as := call.AsRole(l.role, l.k.session(), principal, l.k.region)
 	c := l.p.s.caller
 	for range deliveries {
 		if !l.created {

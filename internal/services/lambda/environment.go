@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -127,6 +128,9 @@ func (e *environment) close() {
 	// Its end was asked for; how it ended does not matter any more.
 	_ = e.e.Close()
 	e.done()
+	// The code may have been replaced while this environment used it.
+	ps := e.pool.ps
+	ps.p.s.dropUnused(context.Background(), ps.key.area(), e.pool.v.Hash)
 }
 
 // line takes a line that the function wrote.

@@ -223,10 +223,19 @@ func (s *Service) checkRole(ctx context.Context, k key, role string) error {
 	return err
 }
 
+// session is the name of the function's role sessions: its own, which may be
+// shorter than those of sessions.
+func (k key) session() string {
+	if len(k.name) < 2 {
+		return k.name + "_"
+	}
+	return k.name
+}
+
 // assume gets credentials of a function's role.
 func (s *Service) assume(ctx context.Context, k key, role string) (*sts.Credentials, error) {
 	as := call.AsService(principal, k.arn(""), k.account, k.region)
-	out, err := call.Do(ctx, s.caller, as, sts.AssumeRole, &sts.AssumeRoleRequest{RoleArn: &role, RoleSessionName: &k.name})
+	out, err := call.Do(ctx, s.caller, as, sts.AssumeRole, &sts.AssumeRoleRequest{RoleArn: &role, RoleSessionName: new(k.session())})
 	if err != nil {
 		return nil, err
 	}

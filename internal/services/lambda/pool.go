@@ -15,6 +15,7 @@ type pool struct {
 	mu      sync.Mutex
 	idle    []*environment // the one used last is the last
 	total   int            // with those that start
+	starts  int            // that are under way
 	waiting []*waiter
 	retired bool
 }
@@ -29,8 +30,12 @@ type grant struct {
 
 // patience is how long an event waits for a busy environment to come free
 // before another one is started, once there are as many as the cores can use.
-// It is bounded, because functions may wait for each other.
-const patience = 10 * time.Millisecond
+// While as many as that are starting it waits on, because more would only make
+// all of them slower. Both are bounded, as functions may wait for each other.
+const (
+	patience  = 10 * time.Millisecond
+	patiences = 100
+)
 
 // take gets an environment for one event: an idle one, a new one, or the first
 // that comes free. Whoever takes it gives it back.
@@ -53,7 +58,7 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 		p.begin(w)
 	}
 	p.mu.Unlock()
-	if !started {
+	for n := 1; !started && ctx.Err() == nil; n++ {
 		select {
 		case g := <-w.granted:
 			return g.e, g.err
@@ -61,7 +66,9 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 		case <-ctx.Done():
 		}
 		p.mu.Lock()
-		if ctx.Err() == nil && slices.Contains(p.waiting, w) {
+		started = !slices.Contains(p.waiting, w)
+		if !started && ctx.Err() == nil && (p.starts < p.ps.p.soft || n == patiences) {
+			started = true
 			p.begin(w)
 		}
 		p.mu.Unlock()
@@ -95,13 +102,16 @@ func (p *pool) forget(w *waiter) bool {
 // meanwhile, the new one goes to whoever waits next.
 func (p *pool) begin(w *waiter) {
 	p.total++
+	p.starts++
 	p.ps.p.work.Go(func() {
 		e, err := p.newEnvironment()
+		p.mu.Lock()
+		p.starts--
 		if err == nil {
+			p.mu.Unlock()
 			p.give(e)
 			return
 		}
-		p.mu.Lock()
 		p.total--
 		still := p.forget(w)
 		p.mu.Unlock()

@@ -239,3 +239,13 @@ func (st *stand) function(t *testing.T, name, runtime, handler string, change fu
 func (st *stand) invoke(name, payload string) (*api.InvocationResponse, error) {
 	return calltest.Do(st.World, api.Invoke, &api.InvocationRequest{FunctionName: &name, Payload: []byte(payload), LogType: new("Tail")})
 }
+
+// until waits for something that happens in the background in a moment.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not happen")
+		}
+	}
+}
