@@ -7,54 +7,10 @@ import (
 	"strings"
 )
 
-// property is what may stand before a node: an anchor, and tags.
-type property struct {
-	anchor string
-	tags   []tag
-}
-
+// tag is the type that a node is marked with: a short form, or one of YAML's own.
 type tag struct {
 	name string
 	pos  Pos
-}
-
-func (p property) any() bool { return p.anchor != "" || len(p.tags) > 0 }
-
-func (y *yamlReader) properties() (p property, err error) {
-	for {
-		switch y.peek(0) {
-		case '&':
-			y.advance(1)
-			if p.anchor = y.name(); p.anchor == "" {
-				return p, y.fail("an anchor has no name")
-			}
-			delete(y.anchors, p.anchor)
-		case '!':
-			t := tag{pos: y.pos()}
-			t.name = y.name()
-			p.tags = append(p.tags, t)
-			if len(p.tags) > 10 {
-				return p, y.fail("a value has too many tags")
-			}
-		default:
-			return p, nil
-		}
-		y.gap()
-	}
-}
-
-// apply gives a node its tags, the innermost last, and its anchor.
-func (y *yamlReader) apply(p property, n *Node) (*Node, error) {
-	var err error
-	for i := len(p.tags) - 1; i >= 0; i-- {
-		if n, err = p.tags[i].apply(n); err != nil {
-			return nil, err
-		}
-	}
-	if p.anchor != "" {
-		y.anchors[p.anchor] = n
-	}
-	return n, nil
 }
 
 // functions are the intrinsic functions that have a short form.
