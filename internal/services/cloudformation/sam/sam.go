@@ -1,13 +1,385 @@
 package sam
 
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
 // Name is the transform's name in a template's Transform section.
 const Name = "AWS::Serverless-2016-10-31"
+
+const prefix = "AWS::Serverless::"
 
 // Input is what the transform is told besides the template.
 type Input struct {
 	// Params are the values of the parameters and pseudo parameters.
 	Params            map[string]any
 	Region, Partition string
+	// Managed maps the names of managed policies to their ARNs; nil takes those
+	// that AWS's transform knows among the ones that this platform has.
+	Managed map[string]string
 }
 
-func Transform(doc map[string]any, in Input) (map[string]any, error) { return doc, nil }
+// Error is a template that the transform refuses, with everything that is wrong.
+type Error struct{ Problems []string }
+
+// Error implements error, in the words of AWS's transform.
+func (e *Error) Error() string {
+	return fmt.Sprintf("Invalid Serverless Application Specification document. Number of errors found: %d. %s", len(e.Problems), strings.Join(e.Problems, " "))
+}
+
+// problem is one thing that is wrong. It travels as a panic within the package,
+// and is caught at the resource that it concerns.
+type problem struct{ id, event, text string }
+
+func (p problem) String() string {
+	if p.id == "" {
+		return p.text
+	}
+	if p.event != "" {
+		return fmt.Sprintf("Resource with id [%s] is invalid. Event with id [%s] is invalid. %s", p.id, p.event, p.text)
+	}
+	return fmt.Sprintf("Resource with id [%s] is invalid. %s", p.id, p.text)
+}
+
+// refuse ends the work on a resource.
+func refuse(id, format string, args ...any) {
+	panic(problem{id: id, text: fmt.Sprintf(format, args...)})
+}
+
+func refuseEvent(id, event, format string, args ...any) {
+	panic(problem{id: id, event: event, text: fmt.Sprintf(format, args...)})
+}
+
+// transform is one run.
+type transform struct {
+	in     Input
+	params map[string]any
+	doc    object            // the template as it is being worked on
+	src    object            // its Resources
+	out    object            // the Resources of the result
+	refs   map[string]string // "Function.Alias" -> the id of what it stands for
+	moved  map[string]string // logical ids that changed
+	shared usagePlan
+	bad    []string
+}
+
+// Transform returns the template that doc stands for; doc stays as it is. The
+// error is an *Error.
+func Transform(doc map[string]any, in Input) (map[string]any, error) {
+	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}}
+	if t.in.Managed == nil {
+		t.in.Managed = managedPolicies(in.Partition)
+	}
+	t.params = parameters(t.doc, in)
+	t.src, _ = t.doc["Resources"].(object)
+	if len(t.src) == 0 {
+		return nil, &Error{[]string{"'Resources' section is required"}}
+	}
+	if !t.try(t.prepare) {
+		return nil, &Error{t.bad}
+	}
+	t.out = object{}
+	for id, r := range t.src {
+		if kind, _ := typeOf(r); !strings.HasPrefix(kind, prefix) {
+			t.out[id] = r
+		}
+	}
+	for _, id := range t.order() {
+		t.try(func() { t.resource(id) })
+	}
+	if len(t.bad) > 0 {
+		return nil, &Error{t.bad}
+	}
+	t.doc["Resources"] = t.out
+	delete(t.doc, "Transform")
+	delete(t.doc, "Globals")
+	return t.rename(t.doc).(object), nil
+}
+
+// try runs f and notes what it refuses.
+func (t *transform) try(f func()) (ok bool) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case problem:
+			t.bad = append(t.bad, p.String())
+			ok = false
+		default:
+			panic(p)
+		}
+	}()
+	f()
+	return true
+}
+
+// parameters are the values that references in SAM's own properties resolve to.
+func parameters(doc object, in Input) map[string]any {
+	out := map[string]any{}
+	if ps, ok := doc["Parameters"].(object); ok {
+		for k, p := range ps {
+			if m, ok := p.(object); ok {
+				if d, has := m["Default"]; has {
+					out[k] = d
+				}
+			}
+		}
+	}
+	for k, v := range in.Params {
+		if !strings.HasPrefix(k, "AWS::") {
+			out[k] = v
+		}
+	}
+	out["AWS::Region"], out["AWS::Partition"] = in.Region, in.Partition
+	return out
+}
+
+// prepare gives APIs without a definition an empty one, adds the implicit API,
+// and spreads the globals.
+func (t *transform) prepare() {
+	for _, id := range keys(t.src) {
+		r, ok := t.src[id].(object)
+		if !ok {
+			refuse(id, "Resource must be a map.")
+		}
+		if _, has := r["Connectors"]; has {
+			refuse(id, "Connectors are not supported yet.")
+		}
+		kind, _ := typeOf(r)
+		if !strings.HasPrefix(kind, prefix) {
+			continue
+		}
+		if r["Properties"] == nil {
+			r["Properties"] = object{}
+		}
+		if _, ok := r["Properties"].(object); !ok {
+			refuse(id, "Properties should be a map.")
+		}
+		props := properties(r)
+		if kind == prefix+"Api" && !truthy(props["DefinitionBody"]) && !truthy(props["DefinitionUri"]) {
+			props["DefinitionBody"], props[managed] = skeleton(), true
+		}
+	}
+	t.implicitAPI()
+	t.globals()
+}
+
+// order is that in which resources are worked on: functions first, because their
+// events become part of APIs.
+func (t *transform) order() []string {
+	rank := map[string]int{"Function": 0, "Api": 1}
+	var out []string
+	for id, r := range t.src {
+		if kind, _ := typeOf(r); strings.HasPrefix(kind, prefix) {
+			out = append(out, id)
+		}
+	}
+	at := func(id string) int {
+		kind, _ := typeOf(t.src[id])
+		if n, ok := rank[strings.TrimPrefix(kind, prefix)]; ok {
+			return n
+		}
+		return 2
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if a, b := at(out[i]), at(out[j]); a != b {
+			return a < b
+		}
+		return out[i] < out[j]
+	})
+	return out
+}
+
+func (t *transform) resource(id string) {
+	r := t.src[id].(object)
+	kind, _ := typeOf(r)
+	m := &macro{t: t, id: id, res: r, props: properties(r), made: map[string]string{}}
+	switch strings.TrimPrefix(kind, prefix) {
+	case "Function":
+		m.check(functionProperties)
+		m.function()
+	case "Api":
+		m.check(apiProperties)
+		m.api()
+	case "SimpleTable":
+		m.check(tableProperties)
+		m.table()
+	case "LayerVersion":
+		m.check(layerProperties)
+		m.layer()
+	default:
+		refuse(id, "The resource type %s is not supported yet.", kind)
+	}
+	for property, of := range referable {
+		if made := m.made[of]; made != "" {
+			t.refs[id+"."+property] = made
+		}
+	}
+}
+
+// referable are the derived resources that templates may refer to, as in
+// !Ref Function.Alias, with their types.
+var referable = map[string]string{
+	"Alias": "AWS::Lambda::Alias", "Version": "AWS::Lambda::Version",
+	"Stage": "AWS::ApiGateway::Stage", "Deployment": "AWS::ApiGateway::Deployment",
+	"UsagePlan": "AWS::ApiGateway::UsagePlan", "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey", "ApiKey": "AWS::ApiGateway::ApiKey",
+}
+
+// macro is the work on one resource of a SAM type.
+type macro struct {
+	t     *transform
+	id    string
+	res   object
+	props object
+	made  map[string]string // the last resource made, by its type
+	added []string
+}
+
+// add puts a resource into the result. Properties that are nil are left out.
+func (m *macro) add(id, kind string, attributes, props object) object {
+	r := object{"Type": kind}
+	for k, v := range attributes {
+		r[k] = v
+	}
+	p := object{}
+	for k, v := range props {
+		if v != nil {
+			p[k] = v
+		}
+	}
+	r["Properties"] = p
+	m.t.out[id] = r
+	m.made[kind] = id
+	m.added = append(m.added, id)
+	return r
+}
+
+// own are the attributes that the main resource keeps.
+func (m *macro) own() object {
+	return pick(m.res, "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "UpdatePolicy", "Metadata")
+}
+
+// passed are the attributes that derived resources get too.
+func (m *macro) passed() object {
+	return pick(m.res, "Condition", "DeletionPolicy", "UpdateReplacePolicy")
+}
+
+func (m *macro) condition() string {
+	s, _ := m.res["Condition"].(string)
+	return s
+}
+
+// propagate gives the resource's tags to everything that it became and that takes tags.
+func (m *macro) propagate() {
+	tags, _ := m.props["Tags"].(object)
+	if m.props["PropagateTags"] != true || len(tags) == 0 {
+		return
+	}
+	for _, id := range m.added {
+		r := m.t.out[id].(object)
+		switch r["Type"] {
+		case "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
+			"AWS::ApiGateway::ApiKey", "AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::SQS::Queue":
+			properties(r)["Tags"] = tagList(tags)
+		}
+	}
+}
+
+// rename resolves references to derived resources and to ids that changed.
+func (t *transform) rename(v any) any {
+	if len(t.refs) == 0 && len(t.moved) == 0 {
+		return v
+	}
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = t.rename(v[i])
+		}
+		return v
+	case object:
+		for k, x := range v {
+			v[k] = t.rename(x)
+		}
+		if d, ok := v["DependsOn"]; ok {
+			switch d := d.(type) {
+			case string:
+				v["DependsOn"] = t.renameID(d)
+			case []any:
+				for i := range d {
+					if s, ok := d[i].(string); ok {
+						d[i] = t.renameID(s)
+					}
+				}
+			}
+		}
+		if len(v) != 1 {
+			return v
+		}
+		if s, ok := v["Ref"].(string); ok {
+			if to, ok := t.refs[s]; ok {
+				v["Ref"] = to
+			} else {
+				v["Ref"] = t.renameID(s)
+			}
+		}
+		switch a := v["Fn::GetAtt"].(type) {
+		case []any:
+			var parts []string
+			for _, x := range a {
+				s, ok := x.(string)
+				if !ok {
+					return v
+				}
+				parts = append(parts, strings.Split(s, ".")...)
+			}
+			if len(parts) > 2 {
+				if to, ok := t.refs[parts[0]+"."+parts[1]]; ok {
+					v["Fn::GetAtt"] = []any{to, strings.Join(parts[2:], ".")}
+					return v
+				}
+			}
+			if id, ok := a[0].(string); ok {
+				a[0] = t.renameID(id)
+			}
+		case string:
+			v["Fn::GetAtt"] = t.renamePath(a)
+		}
+		switch s := v["Fn::Sub"].(type) {
+		case string:
+			v["Fn::Sub"] = t.renameSub(s)
+		case []any:
+			if len(s) > 0 {
+				if text, ok := s[0].(string); ok {
+					s[0] = t.renameSub(text)
+				}
+			}
+		}
+		return v
+	}
+	return v
+}
+
+func (t *transform) renameID(id string) string {
+	if to, ok := t.moved[id]; ok {
+		return to
+	}
+	return id
+}
+
+func (t *transform) renamePath(path string) string {
+	parts := strings.SplitN(path, ".", 3)
+	if len(parts) > 1 {
+		if to, ok := t.refs[parts[0]+"."+parts[1]]; ok {
+			return strings.Join(append([]string{to}, parts[2:]...), ".")
+		}
+	}
+	parts[0] = t.renameID(parts[0])
+	return strings.Join(parts, ".")
+}
+
+func (t *transform) renameSub(text string) string {
+	return subVariable.ReplaceAllStringFunc(text, func(v string) string {
+		return "${" + t.renamePath(v[2:len(v)-1]) + "}"
+	})
+}

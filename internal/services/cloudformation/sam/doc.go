@@ -1,0 +1,14 @@
+// Package sam is the transform AWS::Serverless-2016-10-31: it turns the
+// AWS::Serverless types of a template into the CloudFormation types that they
+// stand for. It is pure: a template and parameter values in, a template out.
+//
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html
+//
+// Logical ids are those that AWS's transform makes, but for the suffix of an
+// API's deployment: it is a hash of the API's definition as with AWS, which hashes
+// another spelling of it.
+//
+// What is there: Function, Api, SimpleTable, LayerVersion, Globals; events of the
+// types Api, S3, SNS, SQS, Kinesis, DynamoDB, Schedule, CloudWatchEvent,
+// EventBridgeRule, AlexaSkill. Everything else is refused by name.
+package sam

@@ -1,0 +1,219 @@
+package sam
+
+import "reflect"
+
+// event is the work on one event of a function.
+type event struct {
+	*macro
+	name, id, kind string
+	props          object
+	to             target
+	role           *role
+}
+
+func (e *event) fail(format string, args ...any) { refuseEvent(e.macro.id, e.name, format, args...) }
+
+// require refuses properties that are unknown or missing; a "*" marks what is required.
+func (e *event) require(names ...string) {
+	known := map[string]bool{}
+	for _, n := range names {
+		if n[0] == '*' {
+			n = n[1:]
+			if e.props[n] == nil {
+				e.fail("Missing required property '%s'.", n)
+			}
+		}
+		known[n] = true
+	}
+	for _, k := range keys(e.props) {
+		if !known[k] {
+			e.fail("property %s not defined for resource of type %s", k, e.kind)
+		}
+	}
+}
+
+func (e *event) transform() {
+	switch e.kind {
+	case "Api":
+		e.api()
+	case "S3":
+		e.require("*Bucket", "*Events", "Filter")
+		e.bucket()
+	case "SNS":
+		e.require("*Topic", "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+		e.permission("sns.amazonaws.com", object{"SourceArn": e.props["Topic"]})
+		p := pick(e.props, "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+		p["Protocol"], p["Endpoint"], p["TopicArn"] = "lambda", e.to.arn, e.props["Topic"]
+		e.add(e.id, "AWS::SNS::Subscription", e.passed(), p)
+	case "Schedule":
+		e.require("*Schedule", "Input", "Enabled", "State", "Name", "Description", "RetryPolicy")
+		e.rule(object{"ScheduleExpression": e.props["Schedule"], "Name": e.props["Name"], "Description": e.props["Description"]})
+	case "CloudWatchEvent", "EventBridgeRule":
+		e.require("EventBusName", "RuleName", "Pattern", "RetryPolicy", "Input", "InputPath", "Target", "Enabled", "State", "InputTransformer")
+		e.rule(object{"EventBusName": e.props["EventBusName"], "EventPattern": e.props["Pattern"], "Name": e.props["RuleName"]})
+	case "AlexaSkill":
+		e.require("SkillId")
+		e.permission("alexa-appkit.amazon.com", object{"EventSourceToken": e.props["SkillId"]})
+	case "CloudWatchLogs":
+		e.require("*LogGroupName", "*FilterPattern")
+		p := e.permission("logs.amazonaws.com", object{"SourceArn": sub(
+			"arn:"+e.t.in.Partition+":logs:${AWS::Region}:${AWS::AccountId}:log-group:${__LogGroupName__}:*", object{"__LogGroupName__": e.props["LogGroupName"]})})
+		attributes := e.passed()
+		attributes["DependsOn"] = []any{p}
+		e.add(e.id, "AWS::Logs::SubscriptionFilter", attributes, object{
+			"LogGroupName": e.props["LogGroupName"], "FilterPattern": e.props["FilterPattern"], "DestinationArn": e.to.arn,
+		})
+	case "SQS", "Kinesis", "DynamoDB":
+		e.mapping()
+	case "":
+		e.fail("Missing 'Type' of the event.")
+	default:
+		e.fail("The event type %s is not supported yet.", e.kind)
+	}
+}
+
+// permission lets a service invoke the function; it returns its logical id.
+func (e *event) permission(service string, props object) string {
+	return e.permissionAs(e.id+"Permission", service, props)
+}
+
+func (e *event) permissionAs(id, service string, props object) string {
+	p := object{"Action": "lambda:InvokeFunction", "FunctionName": e.to.name, "Principal": service}
+	for k, v := range props {
+		p[k] = v
+	}
+	e.add(id, "AWS::Lambda::Permission", e.passed(), p)
+	return id
+}
+
+// rule is a rule of EventBridge with the function as its target.
+func (e *event) rule(props object) {
+	if truthy(e.props["State"]) && e.props["Enabled"] != nil {
+		e.fail("State and Enabled Properties cannot both be specified.")
+	}
+	props["State"] = or(e.props["State"])
+	switch e.props["Enabled"] {
+	case true:
+		props["State"] = "ENABLED"
+	case false:
+		props["State"] = "DISABLED"
+	}
+	target := pick(e.props, "Input", "InputPath", "RetryPolicy", "InputTransformer")
+	target["Arn"], target["Id"] = e.to.arn, targetID(e.id, "LambdaTarget")
+	if t, ok := e.props["Target"].(object); ok && t["Id"] != nil {
+		target["Id"] = t["Id"]
+	}
+	props["Targets"] = []any{target}
+	e.add(e.id, "AWS::Events::Rule", e.passed(), props)
+	e.permission("events.amazonaws.com", object{"SourceArn": getAtt(e.id, "Arn")})
+}
+
+// targetID keeps to the 64 characters that a target's id may have.
+func targetID(id, suffix string) string {
+	if len(id)+len(suffix) <= 64 {
+		return id + suffix
+	}
+	return id[:64-len(suffix)] + suffix
+}
+
+// bucket makes a bucket of the same template notify the function.
+func (e *event) bucket() {
+	b, _ := e.props["Bucket"].(object)
+	id, _ := b["Ref"].(string)
+	bucket, ok := e.t.src[id].(object)
+	if !ok {
+		e.fail("S3 events must reference an S3 bucket in the same template.")
+	}
+	permission := e.permission("s3.amazonaws.com", object{"SourceAccount": ref("AWS::AccountId")})
+	props := properties(bucket)
+	if c := e.condition(); c != "" {
+		tags, _ := props["Tags"].([]any)
+		props["Tags"] = append(tags, object{
+			"Key":   "sam:ConditionalDependsOn:" + permission,
+			"Value": object{"Fn::If": []any{c, ref(permission), "no dependency"}},
+		})
+	} else {
+		bucket["DependsOn"] = dependOn(bucket["DependsOn"], permission)
+	}
+	kinds, isList := e.props["Events"].([]any)
+	if !isList {
+		kinds = []any{e.props["Events"]}
+	}
+	config, ok := props["NotificationConfiguration"].(object)
+	if !ok {
+		config = object{}
+		props["NotificationConfiguration"] = config
+	}
+	list, _ := config["LambdaConfigurations"].([]any)
+next:
+	for _, kind := range kinds {
+		one := object{"Function": e.to.arn, "Event": kind}
+		if f := e.props["Filter"]; f != nil {
+			one["Filter"] = f
+		}
+		entry := when(e.condition(), one)
+		for _, old := range list {
+			if reflect.DeepEqual(old, entry) {
+				continue next
+			}
+		}
+		list = append(list, entry)
+	}
+	config["LambdaConfigurations"] = list
+}
+
+// dependOn adds an id to a DependsOn, which may be a string or a list.
+func dependOn(on any, id string) []any {
+	list, ok := on.([]any)
+	if s, one := on.(string); one {
+		list, ok = []any{s}, true
+	}
+	if ok {
+		for _, x := range list {
+			if x == id {
+				return list
+			}
+		}
+	}
+	return append(list, id)
+}
+
+// mapping is an event source that Lambda polls.
+func (e *event) mapping() {
+	source := map[string]string{"SQS": "Queue", "Kinesis": "Stream", "DynamoDB": "Stream"}[e.kind]
+	same := []string{
+		"StartingPosition", "StartingPositionTimestamp", "BatchSize", "Enabled", "MaximumBatchingWindowInSeconds", "MaximumRetryAttempts",
+		"BisectBatchOnFunctionError", "MaximumRecordAgeInSeconds", "ParallelizationFactor", "TumblingWindowInSeconds", "FunctionResponseTypes",
+		"FilterCriteria", "KmsKeyArn", "ScalingConfig", "ProvisionedPollerConfig", "MetricsConfig", "LoggingConfig", "DestinationConfig",
+	}
+	e.require(append([]string{"*" + source}, same...)...)
+	if e.kind != "SQS" && e.props["StartingPosition"] == nil {
+		e.fail("StartingPosition is required for %s.", e.kind)
+	}
+	p := pick(e.props, same...)
+	p["FunctionName"], p["EventSourceArn"] = e.to.name, e.props[source]
+	if d, ok := p["DestinationConfig"].(object); ok {
+		failure, ok := d["OnFailure"].(object)
+		if !ok {
+			e.fail("Property 'DestinationConfig.OnFailure' should be a map.")
+		}
+		switch failure["Type"] {
+		case nil:
+		case "SQS":
+			e.role.grant(e.id+"SQSPolicy", allow("sqs:SendMessage", failure["Destination"]))
+		case "SNS":
+			e.role.grant(e.id+"SNSPolicy", allow("sns:publish", failure["Destination"]))
+		default:
+			e.fail("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka' (S3 and Kafka are not supported yet)")
+		}
+		delete(failure, "Type")
+	}
+	e.add(e.id, "AWS::Lambda::EventSourceMapping", e.passed(), p)
+	e.role.attach(e.arn("service-role/" + map[string]string{
+		"SQS": "AWSLambdaSQSQueueExecutionRole", "Kinesis": "AWSLambdaKinesisExecutionRole", "DynamoDB": "AWSLambdaDynamoDBExecutionRole",
+	}[e.kind]))
+}
+
+func allow(action string, resource any) object {
+	return object{"Statement": []any{object{"Action": action, "Effect": "Allow", "Resource": resource}}}
+}

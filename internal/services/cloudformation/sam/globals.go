@@ -1,0 +1,127 @@
+package sam
+
+import "strings"
+
+// globalNames are the properties that the Globals section may set, by type.
+var globalNames = map[string]string{
+	"Function": "Handler Runtime CodeUri DeadLetterQueue Description MemorySize Timeout VpcConfig Environment Tags PropagateTags Tracing KmsKeyArn " +
+		"AutoPublishAlias AutoPublishAliasAllProperties Layers DeploymentPreference RolePath PermissionsBoundary ReservedConcurrentExecutions " +
+		"ProvisionedConcurrencyConfig AssumeRolePolicyDocument EventInvokeConfig FileSystemConfigs CodeSigningConfigArn Architectures SnapStart " +
+		"EphemeralStorage FunctionUrlConfig RuntimeManagementConfig LoggingConfig RecursiveLoop SourceKMSKeyArn TenancyConfig DurableConfig " +
+		"CapacityProviderConfig FunctionScalingConfig PublishToLatestPublished VersionDeletionPolicy",
+	"Api": "Auth Name DefinitionUri CacheClusterEnabled CacheClusterSize MergeDefinitions Variables EndpointConfiguration MethodSettings BinaryMediaTypes " +
+		"MinimumCompressionSize Cors GatewayResponses AccessLogSetting CanarySetting TracingEnabled OpenApiVersion Domain AlwaysDeploy PropagateTags " +
+		"SecurityPolicy EndpointAccessMode",
+	"HttpApi":      "Auth AccessLogSettings StageVariables Tags CorsConfiguration DefaultRouteSettings Domain RouteSettings FailOnWarnings PropagateTags",
+	"SimpleTable":  "SSESpecification",
+	"StateMachine": "PropagateTags",
+	"LayerVersion": "PublishLambdaVersion",
+}
+
+// globals merges the Globals section into the resources: maps are merged, lists
+// joined, and otherwise a resource's own value wins.
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
+func (t *transform) globals() {
+	section, has := t.doc["Globals"]
+	if !has {
+		t.openAPI()
+		return
+	}
+	all, ok := section.(object)
+	if !ok {
+		panic(problem{text: "'Globals' section is invalid. It must be a non-empty dictionary"})
+	}
+	for _, kind := range keys(all) {
+		names, known := globalNames[kind]
+		if !known {
+			panic(problem{text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'Function', 'HttpApi', 'SimpleTable', 'StateMachine', 'LayerVersion']"})
+		}
+		values, ok := all[kind].(object)
+		if !ok {
+			panic(problem{text: "'Globals' section is invalid. Value of ${section} must be a dictionary"})
+		}
+		for _, name := range keys(values) {
+			if !strings.Contains(" "+names+" ", " "+name+" ") {
+				panic(problem{text: "'Globals' section is invalid. '" + name + "' is not a supported property of '" + kind + "'. Must be one of the following values - ['" + strings.Join(strings.Fields(names), "', '") + "']"})
+			}
+		}
+		for _, id := range keys(t.src) {
+			r, ok := t.src[id].(object)
+			if k, _ := typeOf(r); !ok || k != prefix+kind {
+				continue
+			}
+			r["Properties"] = merge(t.globalsFor(r, values), properties(r))
+		}
+	}
+	for _, r := range t.src {
+		if m, ok := r.(object); ok {
+			delete(m, "IgnoreGlobals")
+		}
+	}
+	t.openAPI()
+}
+
+// globalsFor leaves out what a resource ignores: all ("*") or the properties it lists.
+func (t *transform) globalsFor(r, values object) object {
+	out := clone(values).(object)
+	switch ignore := r["IgnoreGlobals"].(type) {
+	case string:
+		if ignore == "*" {
+			return object{}
+		}
+	case []any:
+		for _, n := range ignore {
+			if s, ok := n.(string); ok {
+				delete(out, s)
+			}
+		}
+	}
+	return out
+}
+
+func merge(global, local any) any {
+	if intrinsic(global) || intrinsic(local) {
+		return local
+	}
+	switch l := local.(type) {
+	case object:
+		g, ok := global.(object)
+		if !ok {
+			return local
+		}
+		out := clone(g).(object)
+		for k, v := range l {
+			if old, both := out[k]; both {
+				out[k] = merge(old, v)
+			} else {
+				out[k] = v
+			}
+		}
+		return out
+	case []any:
+		if g, ok := global.([]any); ok {
+			return append(clone(g).([]any), l...)
+		}
+	}
+	return local
+}
+
+// openAPI turns the definitions that the transform manages into OpenAPI 3 where
+// OpenApiVersion asks for it.
+func (t *transform) openAPI() {
+	for _, r := range t.src {
+		if kind, _ := typeOf(r); kind != prefix+"Api" {
+			continue
+		}
+		props := properties(r.(object))
+		v, has := props["OpenApiVersion"]
+		if _, mine := props[managed]; !has || !mine || !openAPI3(v) {
+			continue
+		}
+		props["OpenApiVersion"] = plain(v)
+		if body, ok := props["DefinitionBody"].(object); ok {
+			body["openapi"] = props["OpenApiVersion"]
+			delete(body, "swagger")
+		}
+	}
+}

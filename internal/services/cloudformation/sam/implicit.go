@@ -1,0 +1,217 @@
+package sam
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+const (
+	implicitID = "ServerlessRestApi"
+	// managed marks an API whose definition the transform writes. It is a property
+	// within the package only.
+	managed = "__MANAGE_SWAGGER"
+)
+
+// implicitAPI adds the API that functions' Api events without a RestApiId belong
+// to, and enters the paths of all Api events into the definitions that the
+// transform writes.
+func (t *transform) implicitAPI() {
+	existing, hadOne := t.src[implicitID]
+	t.src[implicitID] = object{"Type": prefix + "Api", "Properties": object{"StageName": "Prod", "DefinitionBody": skeleton(), managed: true}}
+	a := &attachments{t: t, conditions: map[string]map[string]map[string]string{}}
+	for _, id := range keys(t.src) {
+		r, ok := t.src[id].(object)
+		if kind, _ := typeOf(r); !ok || kind != prefix+"Function" {
+			continue
+		}
+		events, _ := properties(r)["Events"].(object)
+		for _, name := range keys(events) {
+			e, ok := events[name].(object)
+			if !ok || e["Type"] != "Api" {
+				continue
+			}
+			if props, ok := e["Properties"].(object); ok && len(props) > 0 {
+				t.try(func() { a.event(id, name, r, props) })
+			}
+		}
+	}
+	if len(t.bad) > 0 {
+		panic(problem{text: t.bad[len(t.bad)-1] /* reported already */})
+	}
+	a.conditionOfImplicit()
+	a.conditionsOfPaths()
+	api := t.src[implicitID].(object)
+	if len(properties(api)["DefinitionBody"].(object)["paths"].(object)) == 0 {
+		delete(t.src, implicitID)
+		if hadOne {
+			t.src[implicitID] = existing
+		}
+	}
+}
+
+// attachments are the API events of a template: which conditions stand on the
+// methods of which path of which API, and the policies of what is behind them.
+type attachments struct {
+	t          *transform
+	conditions map[string]map[string]map[string]string // API, path, method
+	deletion   []any                                   // of functions at the implicit API
+	replace    []any
+}
+
+// apiOf returns the logical id in a RestApiId, which is a string or a Ref.
+func apiOf(v any) any {
+	if m, ok := v.(object); ok {
+		if id, has := m["Ref"]; has {
+			return id
+		}
+	}
+	return v
+}
+
+func (a *attachments) event(function, name string, r, props object) {
+	fail := func(format string, args ...any) { refuseEvent(function, name, format, args...) }
+	if _, has := props["RestApiId"]; !has {
+		a.tag(r)
+		props["RestApiId"] = ref(implicitID)
+	}
+	for _, required := range []string{"Path", "Method"} {
+		if props[required] == nil {
+			fail("Missing required property '%s'.", required)
+		}
+		if _, ok := props[required].(string); !ok {
+			fail("Property '%s' should be a string.", required)
+		}
+	}
+	id, ok := apiOf(props["RestApiId"]).(string)
+	if !ok {
+		fail("Property 'RestApiId' should be a string.")
+	}
+	path, method := props["Path"].(string), props["Method"].(string)
+	if a.conditions[id] == nil {
+		a.conditions[id] = map[string]map[string]string{}
+	}
+	if a.conditions[id][path] == nil {
+		a.conditions[id][path] = map[string]string{}
+	}
+	condition, _ := r["Condition"].(string)
+	a.conditions[id][path][method] = condition
+	if id == implicitID {
+		a.deletion, a.replace = append(a.deletion, r["DeletionPolicy"]), append(a.replace, r["UpdateReplacePolicy"])
+	}
+	api, ok := a.t.src[id].(object)
+	if kind, _ := typeOf(api); !ok || kind == prefix+"HttpApi" {
+		fail("RestApiId must be a valid reference to an 'AWS::Serverless::Api' resource in same template.")
+	}
+	body, ok := properties(api)["DefinitionBody"].(object)
+	if ok && properties(api)[managed] == true && validDefinition(body) {
+		newEditor(body).addPath(path, method)
+	}
+}
+
+// tag gives the implicit API the tags of functions that propagate theirs.
+func (a *attachments) tag(r object) {
+	props := properties(r)
+	globals, _ := a.t.doc["Globals"].(object)
+	shared, _ := globals["Function"].(object)
+	tags, _ := props["Tags"].(object)
+	if len(tags) == 0 {
+		tags, _ = shared["Tags"].(object)
+	}
+	if len(tags) == 0 || !truthy(props["PropagateTags"]) && !truthy(shared["PropagateTags"]) {
+		return
+	}
+	api := properties(a.t.src[implicitID].(object))
+	all, ok := api["Tags"].(object)
+	if !ok {
+		all = object{}
+		api["Tags"] = all
+	}
+	for k, v := range tags {
+		all[k] = v
+	}
+	api["PropagateTags"] = true
+}
+
+// conditionOfImplicit makes the implicit API conditional if all that is behind it is.
+func (a *attachments) conditionOfImplicit() {
+	api := a.t.src[implicitID].(object)
+	all := map[string]bool{}
+	for _, methods := range a.conditions[implicitID] {
+		for _, c := range methods {
+			all[c] = true
+		}
+	}
+	if len(all) > 0 && !all[""] {
+		api["Condition"] = a.t.combined(all, implicitID+"Condition")
+	}
+	strongest := func(values []any, order ...string) any {
+		for _, o := range order {
+			for _, v := range values {
+				if v == o {
+					return o
+				}
+			}
+		}
+		return nil
+	}
+	if v := strongest(a.deletion, "Retain", "Delete"); v != nil {
+		api["DeletionPolicy"] = v
+	}
+	if v := strongest(a.replace, "Retain", "Snapshot", "Delete"); v != nil {
+		api["UpdateReplacePolicy"] = v
+	}
+}
+
+// conditionsOfPaths makes paths conditional whose methods all are.
+func (a *attachments) conditionsOfPaths() {
+	for _, id := range keys(a.t.src) {
+		api, ok := a.t.src[id].(object)
+		if kind, _ := typeOf(api); !ok || kind != prefix+"Api" || properties(api)[managed] != true {
+			continue
+		}
+		body, _ := properties(api)["DefinitionBody"].(object)
+		paths, _ := body["paths"].(object)
+		for _, path := range keys(paths) {
+			all := map[string]bool{}
+			for _, c := range a.conditions[id][path] {
+				all[c] = true
+			}
+			if len(all) > 0 && !all[""] {
+				name := id + strings.NewReplacer("/", "SLASH", "{", "OB", "}", "CB").Replace(path) + "PathCondition"
+				paths[path] = when(a.t.combined(all, name), paths[path])
+			}
+		}
+	}
+}
+
+// combined returns the condition that holds if any of some does: the only one, or
+// a new one called name.
+func (t *transform) combined(all map[string]bool, name string) string {
+	var list []string
+	for c := range all {
+		list = append(list, c)
+	}
+	sort.Strings(list)
+	if len(list) == 1 {
+		return list[0]
+	}
+	// Fn::Or takes up to ten, so there may be a chain of them.
+	const most = 10
+	number := (len(list) - 2) / (most - 1)
+	for len(list) > 1 {
+		one := name
+		if number > 0 {
+			one = fmt.Sprintf("%s%d", name, number)
+			number--
+		}
+		n := min(most, len(list))
+		or := []any{}
+		for _, c := range list[:n] {
+			or = append(or, object{"Condition": c})
+		}
+		t.conditions()[one] = object{"Fn::Or": or}
+		list = append(list[n:], one)
+	}
+	return list[0]
+}
