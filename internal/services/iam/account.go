@@ -14,6 +14,7 @@ func (s *Service) accountBindings() []call.Binding {
 		bindAny(api.ListAccountAliases, s.listAccountAliases),
 		bindAny(api.DeleteAccountAlias, s.deleteAccountAlias),
 		bindAny(api.GetAccountSummary, s.getAccountSummary),
+		bindAny(api.GetAccountAuthorizationDetails, s.getAccountAuthorizationDetails),
 	}
 }
 

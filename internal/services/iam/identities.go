@@ -244,7 +244,7 @@ func (s *Service) policiesOf(r data.Reader, account string, id *identity) ([]sou
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, source{m.Name, "IAM Policy", p})
+		all = append(all, source{m.Name, fromManaged, p})
 	}
 	return all, nil
 }

@@ -189,8 +189,8 @@ func (s *Service) sessionKey(ctx context.Context, g *generation, accessKey, toke
 
 // openSession opens a token and finds its holder.
 func (s *Service) openSession(ctx context.Context, g *generation, token string) (*session, error) {
-	sealed, err := base64.StdEncoding.DecodeString(token)
-	if err != nil || len(sealed) == 0 || sealed[0] != tokenVersion {
+	sealed, err := base64.StdEncoding.Strict().DecodeString(token)
+	if err != nil || strings.ContainsAny(token, "\r\n") || len(sealed) == 0 || sealed[0] != tokenVersion {
 		return nil, invalidToken()
 	}
 	b, err := s.openBytes(sealed[1:], "session")
