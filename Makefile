@@ -54,7 +54,7 @@ race: ## all tests under the race detector
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for p in $$($(GO) list ./internal/...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$p; done; done
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} -fuzzminimizetime 1x $$p; done; done
 
 clients: ## the AWS CLI and boto3 against a server of their own (needs aws and python3 with boto3)
 	TIERRA_CLIENTS=require $(GO) test -count=1 -v ./test/sdk

@@ -37,8 +37,8 @@ func refOf(rq *call.Decoded, name string) (ref, error) {
 }
 
 func checkName(member, path, name string) error {
-	if len(name) < 3 || len(name) > 255 {
-		return invalid("%s must be at least 3 characters long and at most 255 characters long", member)
+	if name == "" || len(name) > 255 {
+		return invalid("%s must be at least 1 characters long and at most 255 characters long", member)
 	}
 	if !plainName(name) {
 		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", name, path)

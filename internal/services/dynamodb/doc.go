@@ -41,6 +41,8 @@
 // # Differences
 //
 //   - Reads are always strongly consistent; ConsistentRead decides what they cost.
+//   - Names of tables and indexes may have one or two characters, as the model says;
+//     AWS asks for three.
 //   - The 10 GB limit of item collections is not enforced.
 //   - Sets and numbers come back in normal form: sets sorted, numbers without an
 //     exponent.
