@@ -22,50 +22,67 @@ import (
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 )
 
-// shared are things that all tests of a run use; they are costly to make.
-type shared struct {
-	launcher sandbox.Launcher
-	catalog  *runtime.Catalog
-	dir      string
-	gofunc   func() (string, error)
-}
-
+// world is what all tests of a run share, as it is costly to make; it is made
+// when it is first asked for.
 var world shared
 
+type shared struct {
+	dir      string
+	launcher sandbox.Launcher
+	catalog  *runtime.Catalog
+}
+
+// open makes the launcher and the catalog.
+var open = sync.OnceValue(func() error {
+	var err error
+	if world.dir, err = os.MkdirTemp("", "runtime-test-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(world.dir, 0o755); err != nil {
+		return err
+	}
+	world.launcher, _, err = sandbox.Open(context.Background(), sandbox.Config{StateDir: filepath.Join(world.dir, "sandbox")})
+	if err != nil {
+		return err
+	}
+	home, _ := os.UserHomeDir()
+	world.catalog, err = runtime.NewCatalog(runtime.CatalogConfig{Dir: filepath.Join(world.dir, "catalog"), Path: os.Getenv("PATH"), Home: home})
+	return err
+})
+
+// gofunc builds the function on the official Go client.
+var gofunc = sync.OnceValues(func() (string, error) {
+	code := filepath.Join(world.dir, "gofunc")
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(code, "bootstrap"), "./testdata/gofunc")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return code, nil
+})
+
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "runtime-test-")
-		if err != nil {
-			panic(err)
+	code := m.Run()
+	if world.launcher != nil {
+		if err := world.launcher.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
 		}
-		defer os.RemoveAll(dir)
-		if err := os.Chmod(dir, 0o755); err != nil {
-			panic(err)
-		}
-		world.dir = dir
-		l, _, err := sandbox.Open(context.Background(), sandbox.Config{StateDir: filepath.Join(dir, "sandbox")})
-		if err != nil {
-			panic(err)
-		}
-		world.launcher = l
-		defer l.Close()
-		home, _ := os.UserHomeDir()
-		world.catalog, err = runtime.NewCatalog(runtime.CatalogConfig{Dir: filepath.Join(dir, "catalog"), Path: os.Getenv("PATH"), Home: home})
-		if err != nil {
-			panic(err)
-		}
-		world.gofunc = sync.OnceValues(func() (string, error) {
-			code := filepath.Join(dir, "gofunc")
-			cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(code, "bootstrap"), "./testdata/gofunc")
-			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				return "", fmt.Errorf("%w: %s", err, out)
-			}
-			return code, nil
-		})
-		return m.Run()
-	}())
+	}
+	if world.dir != "" {
+		os.RemoveAll(world.dir)
+	}
+	os.Exit(code)
+}
+
+// ready returns the launcher.
+func ready(t testing.TB) sandbox.Launcher {
+	t.Helper()
+	if err := open(); err != nil {
+		t.Fatal(err)
+	}
+	return world.launcher
 }
 
 // log collects lines.
@@ -89,6 +106,7 @@ func (l *log) all() string {
 // code writes a function's files.
 func code(t testing.TB, files map[string]string) string {
 	t.Helper()
+	ready(t)
 	dir, err := os.MkdirTemp(world.dir, "code-")
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +133,7 @@ func code(t testing.TB, files map[string]string) string {
 // config is what all functions of the tests have in common.
 func config(t testing.TB, name, handler, code string) (runtime.Config, *log) {
 	t.Helper()
+	ready(t)
 	choice, err := world.catalog.Resolve(t.Context(), name)
 	var missing *runtime.UnavailableError
 	if errors.As(err, &missing) {
@@ -265,7 +284,8 @@ var functions = []struct {
 		return code(t, map[string]string{"main.js": nodeFunction})
 	}},
 	{"go", "provided.al2023", "bootstrap", func(t testing.TB) string {
-		dir, err := world.gofunc()
+		ready(t)
+		dir, err := gofunc()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -509,7 +529,7 @@ func TestKilledFromOutside(t *testing.T) {
 }
 
 func TestOutOfMemory(t *testing.T) {
-	if !world.launcher.Tier().MemoryLimit {
+	if !ready(t).Tier().MemoryLimit {
 		t.Skip("this host allows no control groups")
 	}
 	each(t, func(t *testing.T, name string, cfg runtime.Config, l *log) {

@@ -178,7 +178,7 @@ func TestPlainProcess(t *testing.T) {
 
 // TestPrivateNetwork: the Runtime API is inside.
 func TestPrivateNetwork(t *testing.T) {
-	if !world.launcher.Tier().PrivateNetwork {
+	if !ready(t).Tier().PrivateNetwork {
 		t.Skip("this host allows no network namespaces")
 	}
 	each(t, func(t *testing.T, name string, cfg runtime.Config, _ *log) {
