@@ -1,6 +1,68 @@
 package main
 
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+)
+
 type doctorCmd struct{}
 
-// Run prints the report.
-func (doctorCmd) Run() error { return nil }
+// Run says what this machine gives, and what to do about what is missing.
+func (doctorCmd) Run(ctx context.Context) error {
+	out := newReport(os.Stdout)
+	mark := func(ok bool) string {
+		if ok {
+			return out.colour(32, "ok      ")
+		}
+		return out.colour(33, "missing ")
+	}
+	fmt.Printf("tierra %s, %s/%s, %d processors\n\nIsolation of functions\n", version, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	report, err := sandbox.Probe(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range report.Checks {
+		fmt.Printf("  %s %s: %s\n", mark(c.OK), c.Name, c.Detail)
+		if c.Fix != "" {
+			fmt.Printf("           -> %s\n", c.Fix)
+		}
+	}
+	fmt.Printf("  The tier is %q.\n", report.Tier.Name)
+	for _, l := range report.Tier.Lacks {
+		fmt.Printf("  It cannot hold: %s\n", l)
+	}
+	fmt.Println("\nRuntimes")
+	dir, err := os.MkdirTemp("", "tierra-doctor-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	home, _ := os.UserHomeDir()
+	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(dir, "runtimes"), Path: os.Getenv("PATH"), Home: home})
+	if err != nil {
+		return err
+	}
+	for _, i := range catalog.Interpreters(ctx) {
+		fmt.Printf("  %s %s at %s\n", mark(true), i.Version, i.Path)
+	}
+	fmt.Printf("  %s provided.al2, provided.al2023: a bootstrap in the package\n", mark(true))
+	for _, name := range []string{"nodejs24.x", "nodejs22.x", "nodejs20.x", "nodejs18.x", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"} {
+		c, err := catalog.Resolve(ctx, name)
+		switch {
+		case err != nil:
+			fmt.Printf("  %s %s\n", mark(false), strings.ReplaceAll(err.Error(), "\n", " "))
+		case c.Notice != "":
+			fmt.Printf("  %s %s: %s\n", mark(true), name, c.Notice)
+		default:
+			fmt.Printf("  %s %s: %s\n", mark(true), name, c.Path)
+		}
+	}
+	return nil
+}

@@ -3,28 +3,85 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
 
+	"github.com/tierra-cloud/tierra/internal/call/resource"
+	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway"
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/dynamodb"
 	"github.com/tierra-cloud/tierra/internal/services/iam"
+	"github.com/tierra-cloud/tierra/internal/services/lambda"
 	"github.com/tierra-cloud/tierra/internal/services/logs"
 	"github.com/tierra-cloud/tierra/internal/services/s3"
 	"github.com/tierra-cloud/tierra/internal/services/sts"
 )
 
+// linger is for how long the operations that begin a stack operation wait for
+// its end: most stacks are done by then, and their client need not ask again.
+const linger = 50 * time.Millisecond
+
 // furnish makes the rooms and plugs them into the board: one line a service.
-func (s *server) furnish(_ context.Context, network string, tap func(function, line string)) error {
-	iamRoom, err := iam.New(iam.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, SessionKey: s.secrets.SessionKey,
+func (s *server) furnish(ctx context.Context, network string, tap func(function, line string)) error {
+	launcher, catalog, err := s.engine(ctx)
+	if err != nil {
+		return err
+	}
+	identity, err := iam.New(iam.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, SessionKey: s.secrets.SessionKey,
 		Root: iam.Root{Account: s.secrets.Account, AccessKey: s.secrets.AccessKey, Secret: s.secrets.Secret}})
 	if err != nil {
 		return fmt.Errorf("iam: %w", err)
 	}
-	s.board.Gate.Identities = iamRoom
-	s3Room, err := s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey})
+	s.board.Gate.Identities = identity
+	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Key: s.secrets.DataKey,
+		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: sandbox.Network(network), Tap: tap,
+		Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
-		return fmt.Errorf("s3: %w", err)
+		return fmt.Errorf("lambda: %w", err)
 	}
-	s.board.Plug(iamRoom, sts.New(sts.Deps{Clock: s.clock, Mint: iamRoom}), s3Room,
+	s.board.Plug(
+		identity,
+		sts.New(sts.Deps{Clock: s.clock, Mint: identity}),
 		logs.New(logs.Deps{Store: s.store, Clock: s.clock, IDs: s.ids}),
-		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}))
+		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
+		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
+		functions,
+		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
+		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
+	)
 	return nil
+}
+
+// resourceTypes collects the CloudFormation types of all rooms.
+func (s *server) resourceTypes() []resource.Type {
+	var all []resource.Type
+	for _, r := range s.board.Services() {
+		if p, ok := r.(resource.Provider); ok {
+			all = append(all, p.ResourceTypes()...)
+		}
+	}
+	return all
+}
+
+// engine opens what functions run in.
+func (s *server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog, error) {
+	launcher, report, err := sandbox.Open(ctx, sandbox.Config{StateDir: filepath.Join(s.folder.run(), "sandbox")})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the sandbox: %w", err)
+	}
+	s.later(func() { _ = launcher.Close() })
+	s.tier = fmt.Sprintf("functions isolated by %s (%s/%s)", report.Tier.Name, runtime.GOOS, runtime.GOARCH)
+	for _, l := range report.Tier.Lacks {
+		s.log.Warn("isolation", "lacks", l)
+	}
+	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
+	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: os.Getenv("PATH"), Home: home})
+	if err != nil {
+		return nil, nil, fmt.Errorf("unpack the bootstraps: %w", err)
+	}
+	return launcher, catalog, nil
 }

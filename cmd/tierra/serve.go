@@ -32,7 +32,7 @@ func (f serverFlags) logger() *slog.Logger {
 
 type serveCmd struct {
 	serverFlags
-	Network string `help:"Network of functions. private: they reach the server and nothing else. host: they share this machine's network." enum:"private,host" default:"private"`
+	Network string `help:"Network of functions. private: they reach the server and nothing else. host: they share this machine's network." enum:"private,host" default:"host"`
 }
 
 // stopTimeout is how long a server that was told to stop waits for what is under way.
