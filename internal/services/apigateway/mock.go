@@ -62,6 +62,10 @@ func compileMock(i *definition.Integration) (*mock, error) {
 	return m, nil
 }
 
+// looseStatus finds the status code in JSON whose name has no quotes, which AWS
+// takes and the CDK writes.
+var looseStatus = regexp.MustCompile(`^\s*\{\s*['"]?statusCode['"]?\s*:\s*['"]?([0-9]{3})['"]?\s*[,}]`)
+
 // mockStatus reads the status code that a rendered request template, or a body
 // that is passed through, asks for; 0 if it does not.
 func mockStatus(text []byte) int {
@@ -69,6 +73,10 @@ func mockStatus(text []byte) int {
 		StatusCode json.Number `json:"statusCode"`
 	}
 	if json.Unmarshal(text, &v) != nil {
+		if m := looseStatus.FindSubmatch(text); m != nil {
+			n, _ := strconv.Atoi(string(m[1]))
+			return n
+		}
 		return 0
 	}
 	n, err := strconv.Atoi(v.StatusCode.String())

@@ -1,0 +1,280 @@
+package apigateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/resource"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
+	"github.com/tierra-cloud/tierra/internal/gen/s3"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+)
+
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-restapi.html
+type restAPIProperties struct {
+	Name                      *string             `cfn:"Name"`
+	Description               *string             `cfn:"Description"`
+	Body                      any                 `cfn:"Body"`
+	BodyS3Location            *s3Location         `cfn:"BodyS3Location"`
+	BinaryMediaTypes          []string            `cfn:"BinaryMediaTypes"`
+	Parameters                map[string]string   `cfn:"Parameters"`
+	EndpointConfiguration     *endpointProperties `cfn:"EndpointConfiguration"`
+	FailOnWarnings            *bool               `cfn:"FailOnWarnings"`
+	Mode                      *string             `cfn:"Mode"`
+	DisableExecuteApiEndpoint *bool               `cfn:"DisableExecuteApiEndpoint"`
+	APIKeySourceType          *string             `cfn:"ApiKeySourceType"`
+	Tags                      []tagProperty       `cfn:"Tags"`
+}
+
+type endpointProperties struct {
+	Types          []string `cfn:"Types"`
+	IPAddressType  *string  `cfn:"IpAddressType"`
+	VpcEndpointIDs []string `cfn:"VpcEndpointIds"`
+}
+
+type s3Location struct {
+	Bucket  string  `cfn:"Bucket,required"`
+	Key     string  `cfn:"Key,required"`
+	Version *string `cfn:"Version"`
+}
+
+// ResourceTypes implements resource.Provider.
+func (s *Service) ResourceTypes() []resource.Type {
+	return []resource.Type{
+		resource.Define("AWS::ApiGateway::RestApi", resource.Handlers[restAPIProperties]{
+			Create: createRestAPI, Update: updateRestAPI, Delete: deleteRestAPI, Attributes: []string{"RestApiId", "RootResourceId"},
+			Check: func(p *restAPIProperties) []resource.Problem {
+				if p.Name == nil && p.Body == nil && p.BodyS3Location == nil {
+					return []resource.Problem{{Text: "one of the keys [Name, Body, BodyS3Location] is required"}}
+				}
+				return nil
+			},
+		}),
+		resource.Define("AWS::ApiGateway::Resource", resource.Handlers[pathProperties]{Create: createPath, Delete: deletePath, Attributes: []string{"ResourceId"}}),
+		resource.Define("AWS::ApiGateway::Method", resource.Handlers[methodProperties]{Create: createMethod, Update: updateMethod, Delete: deleteMethod}),
+		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Delete: deleteModel}),
+		resource.Define("AWS::ApiGateway::GatewayResponse", resource.Handlers[gatewayProperties]{
+			Create: putGateway, Delete: deleteGateway, Attributes: []string{"Id"},
+			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *gatewayProperties) (resource.State, error) {
+				return putGateway(ctx, rq, p)
+			},
+		}),
+		resource.Define("AWS::ApiGateway::Deployment", resource.Handlers[deploymentProperties]{
+			Create: createDeployment, Update: updateDeployment, Delete: deleteDeployment, Attributes: []string{"DeploymentId"},
+		}),
+		resource.Define("AWS::ApiGateway::Stage", resource.Handlers[stageProperties]{Create: createStage, Update: updateStage, Delete: deleteStage}),
+		resource.Define("AWS::ApiGateway::Account", resource.Handlers[accountProperties]{
+			Create: createAccount, Delete: func(context.Context, *resource.Request, string, *accountProperties) error { return nil }, Attributes: []string{"Id"},
+			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *accountProperties) (resource.State, error) {
+				return createAccount(ctx, rq, p)
+			},
+		}),
+	}
+}
+
+// document returns the OpenAPI document of a template; nil if it has none. An
+// API's own name stands in for a title.
+func (p *restAPIProperties) document(ctx context.Context, rq *resource.Request) ([]byte, error) {
+	if p.BodyS3Location != nil {
+		l := p.BodyS3Location
+		out, err := call.Do(ctx, rq.Caller, rq.As, s3.GetObject, &s3.GetObjectRequest{Bucket: &l.Bucket, Key: &l.Key, VersionId: l.Version})
+		if err != nil {
+			return nil, fmt.Errorf("read s3://%s/%s: %w", l.Bucket, l.Key, err)
+		}
+		defer out.Body.Close()
+		return io.ReadAll(io.LimitReader(out.Body, maxDocument))
+	}
+	switch b := p.Body.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []byte(b), nil
+	case map[string]any:
+		info, _ := b["info"].(map[string]any)
+		if p.Name != nil && (info == nil || info["title"] == nil) {
+			info = maps.Clone(info)
+			if info == nil {
+				info = map[string]any{}
+			}
+			info["title"] = *p.Name
+			b = maps.Clone(b)
+			b["info"] = info
+		}
+		return json.Marshal(b)
+	}
+	return nil, api.BadRequestException("Body must be an object")
+}
+
+// maxDocument is the most that an OpenAPI document may hold, in bytes.
+const maxDocument = 6 << 20
+
+func (p *restAPIProperties) tags(rq *resource.Request) map[string]string {
+	t := maps.Clone(rq.StackTags)
+	if t == nil {
+		t = map[string]string{}
+	}
+	for _, x := range p.Tags {
+		t[x.Key] = x.Value
+	}
+	return t
+}
+
+func createRestAPI(ctx context.Context, rq *resource.Request, p *restAPIProperties) (resource.State, error) {
+	body, err := p.document(ctx, rq)
+	if err != nil {
+		return resource.State{}, err
+	}
+	var x *api.RestApi
+	if body == nil {
+		x, err = call.Do(ctx, rq.Caller, rq.As, api.CreateRestApi, &api.CreateRestApiRequest{Name: p.Name})
+	} else {
+		x, err = call.Do(ctx, rq.Caller, rq.As, api.ImportRestApi, &api.ImportRestApiRequest{Body: body, Parameters: p.Parameters, FailOnWarnings: p.FailOnWarnings})
+	}
+	if err != nil {
+		return resource.State{}, err
+	}
+	state, err := settleRestAPI(ctx, rq, *x.Id, &restAPIProperties{}, p)
+	if err != nil {
+		// Nothing stays of an API that could not be made whole.
+		_, undo := call.Do(ctx, rq.Caller, rq.As, api.DeleteRestApi, &api.DeleteRestApiRequest{RestApiId: x.Id})
+		if undo != nil {
+			err = fmt.Errorf("%w (and the API %s could not be deleted: %w)", err, *x.Id, undo)
+		}
+		return resource.State{}, err
+	}
+	return state, nil
+}
+
+func updateRestAPI(ctx context.Context, rq *resource.Request, id string, old, p *restAPIProperties) (resource.State, error) {
+	body, err := p.document(ctx, rq)
+	if err != nil {
+		return resource.State{}, err
+	}
+	if body != nil {
+		_, err := call.Do(ctx, rq.Caller, rq.As, api.PutRestApi, &api.PutRestApiRequest{
+			RestApiId: &id, Body: body, Mode: new(opt.Or(p.Mode, api.PutModeOverwrite)), Parameters: p.Parameters, FailOnWarnings: p.FailOnWarnings,
+		})
+		if err != nil {
+			return resource.State{}, err
+		}
+	}
+	return settleRestAPI(ctx, rq, id, old, p)
+}
+
+// settleRestAPI brings the properties beside the document to an API.
+func settleRestAPI(ctx context.Context, rq *resource.Request, id string, old, p *restAPIProperties) (resource.State, error) {
+	x, err := call.Do(ctx, rq.Caller, rq.As, api.GetRestApi, &api.GetRestApiRequest{RestApiId: &id})
+	if err != nil {
+		return resource.State{}, err
+	}
+	var ops patches
+	ops.set("/name", p.Name)
+	ops.set("/apiKeySource", p.APIKeySourceType)
+	if p.Description != nil || old.Description != nil {
+		ops.set("/description", new(opt.Val(p.Description)))
+	}
+	if p.DisableExecuteApiEndpoint != nil || old.DisableExecuteApiEndpoint != nil {
+		ops.set("/disableExecuteApiEndpoint", new(fmt.Sprint(opt.Val(p.DisableExecuteApiEndpoint))))
+	}
+	if e := p.EndpointConfiguration; e != nil {
+		if len(e.VpcEndpointIDs) > 0 {
+			return resource.State{}, refuse("EndpointConfiguration.VpcEndpointIds")
+		}
+		for _, t := range e.Types {
+			ops.set("/endpointConfiguration/types/"+x.EndpointConfiguration.Types[0], &t)
+		}
+		ops.set("/endpointConfiguration/ipAddressType", e.IPAddressType)
+	}
+	for _, t := range old.BinaryMediaTypes {
+		if !slices.Contains(p.BinaryMediaTypes, t) {
+			ops.op("remove", "/binaryMediaTypes/"+escape.Replace(t), nil)
+		}
+	}
+	for _, t := range p.BinaryMediaTypes {
+		if !slices.Contains(x.BinaryMediaTypes, t) {
+			ops.op("add", "/binaryMediaTypes/"+escape.Replace(t), nil)
+		}
+	}
+	if len(ops) > 0 {
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateRestApi, &api.UpdateRestApiRequest{RestApiId: &id, PatchOperations: ops}); err != nil {
+			return resource.State{}, err
+		}
+	}
+	if err := retag(ctx, rq, resourceARN(rq.Region, below(&id)), x.Tags, p.tags(rq)); err != nil {
+		return resource.State{}, err
+	}
+	return resource.State{ID: id, Attributes: map[string]any{"RestApiId": id, "RootResourceId": *x.RootResourceId}}, nil
+}
+
+// retag makes the tags of a resource those of the template.
+func retag(ctx context.Context, rq *resource.Request, arn string, was, is map[string]string) error {
+	var gone []string
+	for k := range was {
+		if _, stays := is[k]; !stays {
+			gone = append(gone, k)
+		}
+	}
+	if len(gone) > 0 {
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UntagResource, &api.UntagResourceRequest{ResourceArn: &arn, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(is) == 0 || maps.Equal(was, is) {
+		return nil
+	}
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.TagResource, &api.TagResourceRequest{ResourceArn: &arn, Tags: is})
+	return err
+}
+
+func deleteRestAPI(ctx context.Context, rq *resource.Request, id string, _ *restAPIProperties) error {
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteRestApi, &api.DeleteRestApiRequest{RestApiId: &id})
+	return unlessGone(err)
+}
+
+func unlessGone(err error) error {
+	if fault.Is(err, "NotFoundException") {
+		return nil
+	}
+	return err
+}
+
+// patches is a patch that grows.
+type patches []api.PatchOperation
+
+func (p *patches) op(op, path string, value *string) {
+	*p = append(*p, api.PatchOperation{Op: &op, Path: &path, Value: value})
+}
+
+// set replaces what is at path, unless there is no value.
+func (p *patches) set(path string, value *string) {
+	if value != nil {
+		p.op("replace", path, value)
+	}
+}
+
+// entries makes a map of strings at path what it is in the template.
+func (p *patches) entries(path string, was, is map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(was)) {
+		if _, stays := is[k]; !stays {
+			p.op("remove", path+"/"+escape.Replace(k), nil)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(is)) {
+		p.op("replace", path+"/"+escape.Replace(k), new(is[k]))
+	}
+}
+
+// escape does JSON Pointer's escapes.
+var escape = strings.NewReplacer("~", "~0", "/", "~1")
