@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -75,8 +76,12 @@ func (s *server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 	}
 	s.later(func() { _ = launcher.Close() })
 	s.tier = fmt.Sprintf("functions isolated by %s (%s/%s)", report.Tier.Name, runtime.GOOS, runtime.GOARCH)
+	level := slog.LevelInfo
+	if report.Tier.Name != sandbox.TierNamespaces {
+		level = slog.LevelWarn
+	}
 	for _, l := range report.Tier.Lacks {
-		s.log.Warn("isolation", "lacks", l)
+		s.log.Log(ctx, level, "the isolation of functions cannot hold: "+l)
 	}
 	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
 	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: os.Getenv("PATH"), Home: home})

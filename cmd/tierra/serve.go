@@ -16,7 +16,7 @@ type serverFlags struct {
 	Data    string `help:"Data folder. Default: $XDG_DATA_HOME/tierra." type:"path" placeholder:"DIR"`
 	Listen  string `help:"Address to listen on." default:"127.0.0.1:4566" placeholder:"ADDR"`
 	Auth    string `help:"enforce: signatures and policies decide. audit: let through and record what would have been refused. off: accept any key." enum:"enforce,audit,off" default:"enforce"`
-	Metrics string `help:"Serve Prometheus metrics at http://ADDR/metrics. Off unless given." placeholder:"ADDR"`
+	Metrics string `help:"Serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/. Off unless given." placeholder:"ADDR"`
 	Log     string `help:"How much to log: debug, info, warn, error." enum:"debug,info,warn,error" default:"${loglevel}"`
 }
 
