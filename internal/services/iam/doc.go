@@ -23,7 +23,7 @@
 // Passwords, second factors, certificates, SSH keys, identity providers, service
 // specific credentials, credential and access reports, delegation requests and
 // the organization's features are not bound: such calls are answered as not
-// implemented. GetUser does not know when root was made. Roles and access keys do
+// implemented; their listings are bound and say that there are none. GetUser does not know when root was made. Roles and access keys do
 // not say when they were used last (RoleLastUsed is absent).
 //
 // # Settings that have no meaning here

@@ -62,7 +62,7 @@ func (s *Service) Bindings() []call.Binding {
 	return slices.Concat(
 		s.userBindings(), s.groupBindings(), s.roleBindings(), s.accessKeyBindings(),
 		s.inlineBindings(), s.managedBindings(), s.attachmentBindings(), s.boundaryBindings(),
-		s.tagBindings(), s.profileBindings(), s.linkedBindings(), s.accountBindings(), s.simulateBindings(),
+		s.tagBindings(), s.profileBindings(), s.linkedBindings(), s.accountBindings(), s.simulateBindings(), s.absentBindings(),
 	)
 }
 

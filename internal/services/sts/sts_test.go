@@ -184,6 +184,24 @@ func TestWhoMayAssume(t *testing.T) {
 	}
 }
 
+// TestLenient holds that root assumes roles only where the gate does not enforce.
+func TestLenient(t *testing.T) {
+	w := newWorld(t)
+	role := w.role(w.root, "r", `{"Service":"lambda.amazonaws.com"}`, "", "")
+	b := &call.Board{Gate: &call.Gate{Identities: w.iam, Mode: call.Off}, Clock: w.Clock, IDs: w.IDs}
+	b.Plug(sts.New(sts.Deps{Clock: w.Clock, Mint: w.iam, Lenient: true}))
+	if _, err := call.Do(context.Background(), b, w.root, api.AssumeRole, assume(role)); err != nil {
+		t.Error(err)
+	}
+	if _, err := call.Do(context.Background(), b, w.root, api.AssumeRole, assume(role+"x")); !fault.Is(err, "AccessDeniedException") {
+		t.Errorf("a role that does not exist: %v", err)
+	}
+	b.Gate.Mode = call.Enforce
+	if _, err := call.Do(context.Background(), b, w.root, api.AssumeRole, assume(role)); !fault.Is(err, "AccessDeniedException") {
+		t.Errorf("a role that does not trust root: %v", err)
+	}
+}
+
 // TestSession follows a session from its making to its end.
 func TestSession(t *testing.T) {
 	w := newWorld(t)
