@@ -240,11 +240,13 @@ func (c corsConfig) options(methods any) object {
 }
 
 // finish turns what the transform added into OpenAPI 3 if the definition is that.
+// It is called after each of several additions, and wraps the headers of OPTIONS
+// responses anew each time, because so does AWS's transform.
 func finish(body object, version any) {
 	if body["swagger"] != nil {
 		return
 	}
-	if body["openapi"] != nil && version == nil {
+	if body["openapi"] != nil {
 		version = body["openapi"]
 	}
 	if !openAPI3(version) {
@@ -269,9 +271,6 @@ func finish(body object, version any) {
 		ok200, _ := responses["200"].(object)
 		headers, _ := ok200["headers"].(object)
 		for k, v := range headers {
-			if m, isMap := v.(object); isMap && m["schema"] != nil && len(m) == 1 {
-				continue // done before
-			}
 			headers[k] = object{"schema": v}
 		}
 	}

@@ -10,5 +10,5 @@
 //
 // What is there: Function, Api, SimpleTable, LayerVersion, Globals; events of the
 // types Api, S3, SNS, SQS, Kinesis, DynamoDB, Schedule, CloudWatchEvent,
-// EventBridgeRule, AlexaSkill. Everything else is refused by name.
+// EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill. Everything else is refused by name.
 package sam

@@ -40,17 +40,17 @@ func (e *event) transform() {
 		e.require("*Bucket", "*Events", "Filter")
 		e.bucket()
 	case "SNS":
-		e.require("*Topic", "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
-		e.permission("sns.amazonaws.com", object{"SourceArn": e.props["Topic"]})
-		p := pick(e.props, "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
-		p["Protocol"], p["Endpoint"], p["TopicArn"] = "lambda", e.to.arn, e.props["Topic"]
-		e.add(e.id, "AWS::SNS::Subscription", e.passed(), p)
+		e.require("*Topic", "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "SqsSubscription")
+		e.topic()
 	case "Schedule":
 		e.require("*Schedule", "Input", "Enabled", "State", "Name", "Description", "RetryPolicy")
 		e.rule(object{"ScheduleExpression": e.props["Schedule"], "Name": e.props["Name"], "Description": e.props["Description"]})
 	case "CloudWatchEvent", "EventBridgeRule":
 		e.require("EventBusName", "RuleName", "Pattern", "RetryPolicy", "Input", "InputPath", "Target", "Enabled", "State", "InputTransformer")
 		e.rule(object{"EventBusName": e.props["EventBusName"], "EventPattern": e.props["Pattern"], "Name": e.props["RuleName"]})
+	case "Cognito":
+		e.require("*UserPool", "*Trigger")
+		e.userPool()
 	case "AlexaSkill":
 		e.require("SkillId")
 		e.permission("alexa-appkit.amazon.com", object{"EventSourceToken": e.props["SkillId"]})
@@ -160,6 +160,91 @@ next:
 		list = append(list, entry)
 	}
 	config["LambdaConfigurations"] = list
+}
+
+// userPool makes a user pool of the same template call the function.
+func (e *event) userPool() {
+	u, _ := e.props["UserPool"].(object)
+	id, _ := u["Ref"].(string)
+	pool, ok := e.t.src[id].(object)
+	if !ok {
+		e.fail("Cognito events must reference a Cognito UserPool in the same template.")
+	}
+	owner := e.macro.id
+	if e.to.alias != "" {
+		owner = e.to.alias
+	}
+	e.permissionAs(owner+"CognitoPermission", "cognito-idp.amazonaws.com", object{"SourceArn": getAtt(id, "Arn")})
+	triggers, isList := e.props["Trigger"].([]any)
+	if !isList {
+		triggers = []any{e.props["Trigger"]}
+	}
+	config := child(properties(pool), "LambdaConfig")
+	for _, x := range triggers {
+		name, _ := x.(string)
+		if _, twice := config[name]; twice {
+			e.fail("Cognito trigger \"%s\" defined multiple times.", name)
+		}
+		config[name] = e.to.arn
+	}
+}
+
+// topic subscribes the function to a topic, or a queue between them: one of its
+// own (SqsSubscription: true) or one that exists.
+func (e *event) topic() {
+	subscribe := func(protocol string, endpoint any) {
+		p := pick(e.props, "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+		p["Protocol"], p["Endpoint"], p["TopicArn"] = protocol, endpoint, e.props["Topic"]
+		e.add(e.id, "AWS::SNS::Subscription", e.passed(), p)
+	}
+	queue := e.props["SqsSubscription"]
+	if !truthy(queue) {
+		e.permission("sns.amazonaws.com", object{"SourceArn": e.props["Topic"]})
+		subscribe("lambda", e.to.arn)
+		return
+	}
+	var arn, url any = getAtt(e.id+"Queue", "Arn"), ref(e.id + "Queue")
+	policy, batch := e.id+"QueuePolicy", any(int64(10))
+	switch q := queue.(type) {
+	case bool:
+		props := object{}
+		if e.fifoTopic() {
+			props["FifoQueue"] = true
+		}
+		e.add(e.id+"Queue", "AWS::SQS::Queue", e.passed(), props)
+	case object:
+		if arn, url = q["QueueArn"], q["QueueUrl"]; !truthy(arn) || !truthy(url) {
+			e.fail("No QueueARN or QueueURL provided.")
+		}
+		if id, ok := q["QueuePolicyLogicalId"].(string); ok {
+			policy = id
+		}
+		if truthy(q["BatchSize"]) {
+			batch = q["BatchSize"]
+		}
+	default:
+		e.fail("Property 'SqsSubscription' should be a map.")
+	}
+	e.add(policy, "AWS::SQS::QueuePolicy", e.passed(), object{"Queues": []any{url}, "PolicyDocument": object{
+		"Version": "2012-10-17", "Statement": []any{object{
+			"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": "*", "Resource": arn,
+			"Condition": object{"ArnEquals": object{"aws:SourceArn": e.props["Topic"]}},
+		}},
+	}})
+	subscribe("sqs", arn)
+	e.add(e.id+"EventSourceMapping", "AWS::Lambda::EventSourceMapping", e.passed(), object{
+		"FunctionName": e.to.name, "EventSourceArn": arn, "BatchSize": batch, "Enabled": true,
+	})
+	e.role.attach(e.arn("service-role/AWSLambdaSQSQueueExecutionRole"))
+}
+
+// fifoTopic reports whether the topic is one of the template's that is first in, first out.
+func (e *event) fifoTopic() bool {
+	r, _ := e.props["Topic"].(object)
+	id, _ := r["Ref"].(string)
+	topic, _ := e.t.src[id].(object)
+	props, _ := topic["Properties"].(object)
+	return truthy(e.t.resolve(props["FifoTopic"]))
 }
 
 // dependOn adds an id to a DependsOn, which may be a string or a list.

@@ -265,7 +265,8 @@ func (m *macro) published(props object) object {
 		}
 		layers, _ := props["Layers"].([]any)
 		for _, l := range layers {
-			id, _ := l.(object)["Ref"].(string)
+			one, _ := l.(object)
+			id, _ := one["Ref"].(string)
 			if layer, ok := m.t.src[id].(object); ok && truthy(properties(layer)["PublishLambdaVersion"]) {
 				out[id] = properties(layer)
 			}

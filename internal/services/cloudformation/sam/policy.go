@@ -17,7 +17,7 @@ func managedPolicies(partition string) map[string]string {
 			"CloudWatchFullAccess CloudWatchReadOnlyAccess CloudWatchLogsFullAccess CloudWatchLogsReadOnlyAccess AWSXrayWriteOnlyAccess AWSXRayDaemonWriteAccess " +
 			"AWSLambda_FullAccess AWSLambda_ReadOnlyAccess AmazonSSMReadOnlyAccess AmazonSSMFullAccess SecretsManagerReadWrite AmazonEventBridgeFullAccess " +
 			"AWSStepFunctionsFullAccess AWSStepFunctionsReadOnlyAccess AmazonCognitoReadOnly AmazonCognitoPowerUser AmazonAPIGatewayInvokeFullAccess " +
-			"AmazonEC2ReadOnlyAccess AmazonVPCReadOnlyAccess IAMReadOnlyAccess",
+			"AmazonEC2ReadOnlyAccess AmazonVPCReadOnlyAccess IAMReadOnlyAccess CloudWatchLambdaInsightsExecutionRolePolicy",
 	} {
 		for _, n := range strings.Fields(names) {
 			out[n] = "arn:" + partition + ":iam::aws:policy/" + path + n

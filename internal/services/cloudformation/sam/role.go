@@ -26,7 +26,7 @@ func (m *macro) arn(policy string) string {
 
 func (m *macro) role() *role {
 	p := m.props
-	r := &role{id: m.id + "Role", managed: m.t.in.Managed, props: object{
+	r := &role{id: m.id + "Role", managed: m.t.managed, props: object{
 		"AssumeRolePolicyDocument": p["AssumeRolePolicyDocument"], "Path": p["RolePath"], "PermissionsBoundary": p["PermissionsBoundary"],
 		"Tags": m.functionTags(),
 	}}

@@ -16,8 +16,8 @@ type Input struct {
 	// Params are the values of the parameters and pseudo parameters.
 	Params            map[string]any
 	Region, Partition string
-	// Managed maps the names of managed policies to their ARNs; nil takes those
-	// that AWS's transform knows among the ones that this platform has.
+	// Managed maps further names of managed policies to their ARNs, besides those
+	// that the transform knows.
 	Managed map[string]string
 }
 
@@ -62,15 +62,18 @@ type transform struct {
 	refs   map[string]string // "Function.Alias" -> the id of what it stands for
 	moved  map[string]string // logical ids that changed
 	shared usagePlan
-	bad    []string
+	// managed maps the names of managed policies to their ARNs.
+	managed map[string]string
+	bad     []string
 }
 
 // Transform returns the template that doc stands for; doc stays as it is. The
 // error is an *Error.
 func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}}
-	if t.in.Managed == nil {
-		t.in.Managed = managedPolicies(in.Partition)
+	t.managed = managedPolicies(in.Partition)
+	for name, arn := range in.Managed {
+		t.managed[name] = arn
 	}
 	t.params = parameters(t.doc, in)
 	t.src, _ = t.doc["Resources"].(object)
@@ -339,7 +342,7 @@ func (t *transform) rename(v any) any {
 					return v
 				}
 			}
-			if id, ok := a[0].(string); ok {
+			if id, ok := first(a).(string); ok {
 				a[0] = t.renameID(id)
 			}
 		case string:

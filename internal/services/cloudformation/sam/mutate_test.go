@@ -1,0 +1,141 @@
+package sam
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
+)
+
+// app is a template with a bit of everything.
+const app = `
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String, Default: v1}
+Conditions:
+  On: !Equals [!Ref Stage, v1]
+Globals:
+  Function: {Runtime: nodejs22.x, Timeout: 5, Environment: {Variables: {TABLE: !Ref Table}}, Tags: {team: a}}
+  Api: {Cors: "'*'"}
+Resources:
+  Table: {Type: AWS::Serverless::SimpleTable, Properties: {PrimaryKey: {Name: id, Type: String}}}
+  Layer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: s3://b/l.zip, RetentionPolicy: Delete}}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: !Ref Stage
+      OpenApiVersion: 3.0.1
+      Models: {M: {type: object}}
+      EndpointConfiguration: {Type: REGIONAL}
+      GatewayResponses: {DEFAULT_4XX: {StatusCode: 404, ResponseParameters: {Headers: {X: "'y'"}}}}
+      Auth:
+        DefaultAuthorizer: A
+        ApiKeyRequired: true
+        UsagePlan: {CreateUsagePlan: PER_API}
+        ResourcePolicy: {IpRangeWhitelist: [1.2.3.4], SourceVpcBlacklist: [vpc-1], CustomStatements: [{Action: x}]}
+        Authorizers: {A: {FunctionArn: !GetAtt F.Arn, FunctionPayloadType: REQUEST, Identity: {Headers: [H], ReauthorizeEvery: 0}}}
+  F:
+    Type: AWS::Serverless::Function
+    Condition: On
+    Properties:
+      Handler: i.h
+      CodeUri: s3://b/k.zip?versionId=3
+      AutoPublishAlias: live
+      AutoPublishAliasAllProperties: true
+      Layers: [!Ref Layer, x]
+      FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}
+      DeadLetterQueue: {Type: SQS, TargetArn: arn}
+      Policies: [AWSLambdaRole, DynamoDBCrudPolicy: {TableName: !Ref Table}, {Statement: [{Effect: Allow, Action: x, Resource: "*"}]}, !If [On, S3ReadPolicy: {BucketName: b}, !Ref AWS::NoValue]]
+      Events:
+        Implicit: {Type: Api, Properties: {Path: "/a/{id+}", Method: any, RequestParameters: [method.request.header.X: {Required: true, Caching: true}]}}
+        Explicit: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /b, Method: GET, Auth: {Authorizer: NONE, ApiKeyRequired: false}, RequestModel: {Model: M, ValidateBody: true}, TimeoutInMillis: 3}}
+        Bucket: {Type: S3, Properties: {Bucket: !Ref Bucket, Events: [s3:ObjectCreated:*]}}
+        Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute), Enabled: true}}
+        Queue: {Type: SQS, Properties: {Queue: arn, BatchSize: 3, DestinationConfig: {OnFailure: {Type: SNS, Destination: d}}}}
+        Topic: {Type: SNS, Properties: {Topic: !Ref T}}
+  Bucket: {Type: AWS::S3::Bucket}
+  T: {Type: AWS::SNS::Topic}
+Outputs:
+  Alias: {Value: !Ref F.Alias}
+  Url: {Value: !Sub "https://${Api}.x/${Api.Stage}/"}
+`
+
+func load(t testing.TB, text string) map[string]any {
+	n, err := template.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.Value().(map[string]any)
+}
+
+// TestMutations changes values of templates at random: the transform may refuse
+// what comes of it, and must not fail otherwise.
+func TestMutations(t *testing.T) {
+	texts := []string{app}
+	if dir := filepath.Join(os.Getenv("TIERRA_CONFORMANCE"), "sam", "input"); os.Getenv("TIERRA_CONFORMANCE") != "" {
+		paths, _ := filepath.Glob(filepath.Join(dir, "*.yaml"))
+		for _, p := range paths {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(b))
+		}
+	}
+	rounds := 3000 / len(texts)
+	r := rand.New(rand.NewPCG(1, 2))
+	if _, err := Transform(load(t, app), Input{Region: "us-east-1", Partition: "aws"}); err != nil {
+		t.Fatalf("the template itself: %v", err)
+	}
+	for _, text := range texts {
+		doc := load(t, text)
+		for range max(rounds, 20) {
+			m := clone(doc).(object)
+			for range 1 + r.IntN(2) {
+				mutate(r, m)
+			}
+			func() {
+				defer func() {
+					if p := recover(); p != nil {
+						t.Fatalf("%v\n%s", p, template.JSON(m))
+					}
+				}()
+				_, _ = Transform(m, Input{Region: "us-east-1", Partition: "aws"})
+			}()
+		}
+	}
+}
+
+// mutate replaces one value somewhere in v.
+func mutate(r *rand.Rand, v any) {
+	values := []any{nil, "x", "", int64(7), true, []any{}, []any{"a", object{"b": "c"}}, object{}, object{"k": "v"}, ref("Stage"), noValue(),
+		object{"Fn::If": []any{"On", "a"}}, object{"Fn::If": []any{"On", object{"a": "b"}, noValue()}}, object{"Fn::If": "x"}}
+	for {
+		switch c := v.(type) {
+		case object:
+			if len(c) == 0 {
+				return
+			}
+			k := keys(c)[r.IntN(len(c))]
+			if r.IntN(6) == 0 {
+				c[k] = values[r.IntN(len(values))]
+				return
+			}
+			v = c[k]
+		case []any:
+			if len(c) == 0 {
+				return
+			}
+			i := r.IntN(len(c))
+			if r.IntN(4) == 0 {
+				c[i] = values[r.IntN(len(values))]
+				return
+			}
+			v = c[i]
+		default:
+			return
+		}
+	}
+}
