@@ -14,6 +14,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
+	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/data/mem"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/gen/lambda"
@@ -196,4 +197,22 @@ func conformance(t *testing.T, folder string) string {
 		t.Skipf("the conformance data is not here: %v", err)
 	}
 	return dir
+}
+
+// keys yields every key of the store.
+func (w *world) keys(t *testing.T) (keys []string) {
+	t.Helper()
+	err := w.s.store.View(t.Context(), func(r data.Reader) error {
+		for p, err := range r.Scan(nil, nil, false) {
+			if err != nil {
+				return err
+			}
+			keys = append(keys, string(p.Key))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }

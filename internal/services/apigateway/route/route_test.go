@@ -57,9 +57,9 @@ func text(params []Param) string {
 
 // naive looks at every route: those that fit, the most specific first.
 func naive(routes []string, method, path string) string {
-	segments := strings.Split(strings.TrimPrefix(strings.TrimSuffix(path, "/"), "/"), "/")
-	if len(segments) == 1 && segments[0] == "" {
-		segments = nil
+	var segments []string
+	if path = strings.TrimSuffix(path, "/"); path != "" {
+		segments = strings.Split(path[1:], "/")
 	}
 	best, bestRank := "", []byte(nil)
 	for _, r := range routes {
