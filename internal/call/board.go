@@ -123,15 +123,18 @@ func (b *Board) Finish(rec *Record, a *Authenticated, bind *Binding, err error) 
 			rec.SourceIP = a.in.SourceIP.String()
 		}
 	}
-	if rec.Status == 0 {
-		rec.Status = 200
-	}
 	if err != nil {
 		if f := fault.As(err); f != nil {
-			rec.Status, rec.Code, rec.Message = f.Status, f.Code, f.Message
+			rec.Code, rec.Message = f.Code, f.Message
+			if rec.Status == 0 { // the wire knows the status of its protocol
+				rec.Status = f.Status
+			}
 		} else {
 			rec.Status, rec.Code, rec.Internal = 500, "InternalFailure", err.Error()
 		}
+	}
+	if rec.Status == 0 {
+		rec.Status = 200
 	}
 	b.Observer.Observe(rec)
 }

@@ -51,7 +51,7 @@ func (x *exchange) authenticate(ctx context.Context) (call.Identity, string, err
 	}
 	id, secret, err := p.Board.Gate.Identities.Key(ctx, x.sig.AccessKey, x.sig.Token)
 	if err != nil {
-		return call.Identity{}, "", err
+		return call.Identity{}, "", x.unknownKey(err)
 	}
 	if err := x.readBody(); err != nil {
 		return call.Identity{}, "", err
@@ -67,6 +67,19 @@ func (x *exchange) authenticate(ctx context.Context) (call.Identity, string, err
 		return call.Identity{}, "", fault.New("XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.")
 	}
 	return id, secret, nil
+}
+
+// unknownKey puts the refusal of a key into S3's words, which differ from those
+// of every other service.
+func (x *exchange) unknownKey(err error) error {
+	f := fault.As(err)
+	if f == nil || f.Common != fault.InvalidClientTokenID || !protocol.IsS3(x.t.Service) {
+		return err
+	}
+	if x.sig.Token != "" {
+		return fault.New("InvalidToken", http.StatusBadRequest, "The provided token is malformed or otherwise invalid.").With("Token-0", x.sig.Token)
+	}
+	return fault.New("InvalidAccessKeyId", http.StatusForbidden, "The AWS Access Key Id you provided does not exist in our records.").With("AWSAccessKeyId", x.sig.AccessKey)
 }
 
 // anyone is the caller when nobody is asked: the root of the account that a

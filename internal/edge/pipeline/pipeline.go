@@ -278,7 +278,9 @@ func (x *exchange) guess() {
 
 // run takes the request through the stages up to the handler's output.
 func (x *exchange) run(rec *call.Record) (any, error) {
-	ctx := x.r.Context()
+	// A call that was begun is finished, whether or not its client still waits:
+	// AWS does so too, and a client that has closed only its own side waits.
+	ctx := context.WithoutCancel(x.r.Context())
 	if err := x.identify(); err != nil {
 		return nil, err
 	}
@@ -379,6 +381,9 @@ func (x *exchange) operation() error {
 		op = x.t.Service.Operation(x.t.Action)
 	}
 	if op == nil {
+		if x.t.Protocol == model.RestJSON {
+			return fault.New("UnknownOperationException", http.StatusNotFound, "%s has no operation for %s %s.", x.t.Service.ID, x.r.Method, x.r.URL.Path)
+		}
 		if x.t.Action == "" {
 			return fault.Of(fault.InvalidAction, "%s has no operation for %s %s.", x.t.Service.ID, x.r.Method, x.r.URL.Path)
 		}
