@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data/blob/memblob"
@@ -19,19 +21,21 @@ import (
 	"github.com/tierra-cloud/tierra/internal/kernel/model"
 )
 
-// coverageCmd prints docs/COVERAGE.md from the bindings, which are the only list
+// coverageCommand prints docs/COVERAGE.md from the bindings, which are the only list
 // of what is supported.
-type coverageCmd struct{}
-
-// Run prints the document.
-func (coverageCmd) Run(ctx context.Context) error {
-	s, err := unstarted(ctx)
-	if err != nil {
-		return err
+func coverageCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "coverage", Short: "Print docs/COVERAGE.md", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := unstarted(c.Context())
+			if err != nil {
+				return err
+			}
+			defer s.stop()
+			writeCoverage(os.Stdout, s.board)
+			return nil
+		},
 	}
-	defer s.stop()
-	writeCoverage(os.Stdout, s.board)
-	return nil
 }
 
 // unstarted furnishes a server over memory that serves nobody: to ask the rooms
@@ -49,7 +53,7 @@ func unstarted(ctx context.Context) (*server, error) {
 	}
 	s.later(func() { _ = os.RemoveAll(dir) })
 	s.board = &call.Board{Gate: &call.Gate{}, Clock: s.clock, IDs: s.ids, Host: "127.0.0.1:4566"}
-	if err := s.furnish(ctx, "host", nil); err != nil {
+	if err := s.furnish(ctx, call.Enforce, "host"); err != nil {
 		s.stop()
 		return nil, err
 	}

@@ -8,14 +8,21 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 )
 
-type doctorCmd struct{}
+func doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "Say what this machine gives: isolation, interpreters, limits", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return doctor(c.Context()) },
+	}
+}
 
-// Run says what this machine gives, and what to do about what is missing.
-func (doctorCmd) Run(ctx context.Context) error {
+// doctor says what this machine gives, and what to do about what is missing.
+func doctor(ctx context.Context) error {
 	out := newReport(os.Stdout)
 	mark := func(ok bool) string {
 		if ok {

@@ -9,23 +9,34 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/tierra-cloud/tierra/internal/data/lease"
 )
 
-type envCmd struct {
-	Data    string `help:"Data folder of the server. Default: $XDG_DATA_HOME/tierra." type:"path" placeholder:"DIR"`
-	Profile bool   `help:"Write the profile \"tierra\" into the AWS configuration instead of printing variables."`
+func envCommand() *cobra.Command {
+	var data string
+	var profile bool
+	c := &cobra.Command{
+		Use: "env", Short: "Print the variables that point AWS tools at the server", Args: cobra.NoArgs,
+		Long:    "Print the root access key of the data folder and the server's address as shell variables.",
+		Example: `  eval "$(tierra env)"; aws s3 ls`,
+		RunE:    func(*cobra.Command, []string) error { return env(data, profile) },
+	}
+	c.Flags().StringVar(&data, "data", "", dataHelp)
+	c.Flags().BoolVar(&profile, "profile", false, "write the profile \"tierra\" into the AWS configuration instead of printing variables")
+	return c
 }
 
-// Run prints the variables, for eval "$(tierra env)".
-func (c *envCmd) Run() error {
-	f, err := openFolder(c.Data)
+// env prints the variables, for eval "$(tierra env)".
+func env(data string, profile bool) error {
+	f, err := openFolder(data)
 	if err != nil {
 		return err
 	}
 	s, err := f.readSecrets()
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no server has been started with the data folder %s yet; start one with `tierra serve%s`", f.dir, dataFlag(c.Data))
+		return fmt.Errorf("no server has been started with the data folder %s yet; start one with `tierra serve%s`", f.dir, dataFlag(data))
 	}
 	if err != nil {
 		return err
@@ -36,7 +47,7 @@ func (c *envCmd) Run() error {
 	} else {
 		fmt.Fprintf(os.Stderr, "tierra: no server runs with this data folder now; it will be at %s unless --listen says otherwise\n", endpoint)
 	}
-	if c.Profile {
+	if profile {
 		return writeProfile(s, endpoint)
 	}
 	fmt.Printf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s AWS_ENDPOINT_URL=%s\n",

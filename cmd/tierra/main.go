@@ -5,61 +5,92 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is set by the release build.
 var version = "0.1.0-dev"
 
-type cli struct {
-	Up      upCmd      `cmd:"" help:"Serve, build, deploy and watch an application."`
-	Serve   serveCmd   `cmd:"" help:"Run the server alone."`
-	Env     envCmd     `cmd:"" help:"Print the environment that points AWS tools at the server."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what this machine gives: isolation, interpreters, limits."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-
-	Coverage coverageCmd `cmd:"" hidden:"" help:"Print docs/COVERAGE.md."`
-}
-
 const about = `A serverless cloud on your own ground.
 
   tierra up examples/tickets      serve an application and open its page
-  eval "$(tierra env)"            then aws, sam, cdk and terraform talk to it
+  eval "$(tierra env)"            then aws, sam and the SDKs talk to it
   tierra doctor                   what this machine can isolate and run
 
 Every flag can be given as a variable: --listen is TIERRA_LISTEN, and so on.`
 
-// errReported says that the problem has been told already.
-var errReported = errors.New("reported")
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var c cli
-	parser := kong.Must(&c, kong.Name("tierra"), kong.Description(about), kong.UsageOnError(),
-		kong.DefaultEnvars("TIERRA"), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"loglevel": "warn"}, kong.BindTo(ctx, (*context.Context)(nil)))
-	args, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
-	if err := args.Run(); err != nil {
-		if !errors.Is(err, errReported) {
-			fmt.Fprintln(os.Stderr, "tierra: "+err.Error())
-		}
+	if err := commands().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "tierra: "+err.Error())
 		stop()
 		os.Exit(1)
 	}
 }
 
-type versionCmd struct{}
+// commands is the command line.
+func commands() *cobra.Command {
+	root := &cobra.Command{
+		Use: "tierra", Short: "A serverless cloud on your own ground", Long: about,
+		SilenceErrors: true, SilenceUsage: true, CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.AddCommand(upCommand(), serveCommand(), envCommand(), doctorCommand(), coverageCommand(), &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Println("tierra " + version)
+			return nil
+		},
+	})
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c.Flags()) }
+	return root
+}
 
-// Run prints the version.
-func (versionCmd) Run() error {
-	fmt.Println("tierra " + version)
+// fromEnvironment gives the flags that were not given the values of their
+// variables: --listen that of TIERRA_LISTEN.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var err error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "TIERRA_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, ok := os.LookupEnv(name); ok && !f.Changed && err == nil && f.Name != "help" {
+			if serr := flags.Set(f.Name, v); serr != nil {
+				err = fmt.Errorf("%s: %w", name, serr)
+			}
+		}
+	})
+	return err
+}
+
+// choice is a flag that takes one of a few values.
+type choice struct {
+	value *string
+	of    []string
+}
+
+// String implements pflag.Value.
+func (c choice) String() string { return *c.value }
+
+// Type implements pflag.Value.
+func (c choice) Type() string { return strings.Join(c.of, "|") }
+
+// Set implements pflag.Value.
+func (c choice) Set(s string) error {
+	if !slices.Contains(c.of, s) {
+		return fmt.Errorf("%q is not one of %s", s, strings.Join(c.of, ", "))
+	}
+	*c.value = s
 	return nil
+}
+
+func chooseVar(f *pflag.FlagSet, p *string, name, def, help string, of ...string) {
+	*p = def
+	f.Var(choice{p, of}, name, help)
 }

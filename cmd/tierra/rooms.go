@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
@@ -27,7 +28,7 @@ import (
 const linger = 50 * time.Millisecond
 
 // furnish makes the rooms and plugs them into the board: one line a service.
-func (s *server) furnish(ctx context.Context, network string, tap func(function, line string)) error {
+func (s *server) furnish(ctx context.Context, mode call.Mode, network string) error {
 	launcher, catalog, err := s.engine(ctx)
 	if err != nil {
 		return err
@@ -39,14 +40,14 @@ func (s *server) furnish(ctx context.Context, network string, tap func(function,
 	}
 	s.board.Gate.Identities = identity
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Key: s.secrets.DataKey,
-		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: sandbox.Network(network), Tap: tap,
+		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: sandbox.Network(network),
 		Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
 	}
 	s.board.Plug(
 		identity,
-		sts.New(sts.Deps{Clock: s.clock, Mint: identity}),
+		sts.New(sts.Deps{Clock: s.clock, Mint: identity, Lenient: mode != call.Enforce}),
 		logs.New(logs.Deps{Store: s.store, Clock: s.clock, IDs: s.ids}),
 		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
 		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),

@@ -8,50 +8,66 @@ import (
 	"os"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/tierra-cloud/tierra/internal/call"
 )
 
 // serverFlags are what `serve` and `up` share.
 type serverFlags struct {
-	Data    string `help:"Data folder. Default: $XDG_DATA_HOME/tierra." type:"path" placeholder:"DIR"`
-	Listen  string `help:"Address to listen on." default:"127.0.0.1:4566" placeholder:"ADDR"`
-	Auth    string `help:"enforce: signatures and policies decide. audit: let through and record what would have been refused. off: accept any key." enum:"enforce,audit,off" default:"enforce"`
-	Metrics string `help:"Serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/. Off unless given." placeholder:"ADDR"`
-	Log     string `help:"How much to log: debug, info, warn, error." enum:"debug,info,warn,error" default:"${loglevel}"`
+	data, listen, auth, metrics, log, network string
+}
+
+const dataHelp = "data folder (default $XDG_DATA_HOME/tierra)"
+
+func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
+	to.StringVar(&f.data, "data", "", dataHelp)
+	to.StringVar(&f.listen, "listen", "127.0.0.1:4566", "address to listen on")
+	chooseVar(to, &f.auth, "auth", "enforce", "enforce: signatures and policies decide; audit: let through and record what would have been refused; off: accept any key", "enforce", "audit", "off")
+	to.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/ (off unless given)")
+	chooseVar(to, &f.log, "log", level, "how much to log", "debug", "info", "warn", "error")
+	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: they reach the server and nothing else", "host", "private")
 }
 
 func (f serverFlags) mode() call.Mode {
-	return map[string]call.Mode{"enforce": call.Enforce, "audit": call.Audit, "off": call.Off}[f.Auth]
+	return map[string]call.Mode{"enforce": call.Enforce, "audit": call.Audit, "off": call.Off}[f.auth]
 }
 
 func (f serverFlags) logger() *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(f.Log)) // the flag's enum holds only names of levels
+	_ = level.UnmarshalText([]byte(f.log)) // the flag's enum holds only names of levels
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-}
-
-type serveCmd struct {
-	serverFlags
-	Network string `help:"Network of functions. private: they reach the server and nothing else. host: they share this machine's network." enum:"private,host" default:"host"`
 }
 
 // stopTimeout is how long a server that was told to stop waits for what is under way.
 const stopTimeout = 2 * time.Second
 
-// Run serves until it is told to stop.
-func (c *serveCmd) Run(ctx context.Context) error {
-	s, err := startServer(ctx, c.serverFlags, c.Network, nil)
+func serveCommand() *cobra.Command {
+	var f serverFlags
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the server alone", Args: cobra.NoArgs,
+		Long: "Run the server alone, until SIGTERM or Ctrl-C, which drain and stop it within two seconds.",
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), f) },
+	}
+	f.add(c.Flags(), "info", "host")
+	return c
+}
+
+// serve serves until it is told to stop.
+func serve(ctx context.Context, c serverFlags) error {
+	s, err := startServer(ctx, c)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "Tierra %s serves at %s, data in %s, %s.\n", version, s.endpoint, s.folder.dir, s.tier)
-	if c.Auth != "enforce" {
-		fmt.Fprintf(os.Stderr, "--auth %s: %s\n", c.Auth, map[string]string{
+	if c.auth != "enforce" {
+		fmt.Fprintf(os.Stderr, "--auth %s: %s\n", c.auth, map[string]string{
 			"audit": "what policies refuse is let through and recorded.",
 			"off":   "every key is accepted, and every caller may do everything.",
-		}[c.Auth])
+		}[c.auth])
 	}
-	fmt.Fprintf(os.Stderr, "Point AWS tools here with: eval \"$(tierra env%s)\"\nReady.\n", dataFlag(c.Data))
+	fmt.Fprintf(os.Stderr, "Point AWS tools here with: eval \"$(tierra env%s)\"\nReady.\n", dataFlag(c.data))
 	select {
 	case <-ctx.Done():
 	case err = <-s.failed:

@@ -44,16 +44,15 @@ type server struct {
 	undo     []func()
 }
 
-// startServer opens the data folder and starts everything; tap is told each line
-// that a function writes.
-func startServer(ctx context.Context, c serverFlags, network string, tap func(function, line string)) (_ *server, err error) {
+// startServer opens the data folder and starts everything.
+func startServer(ctx context.Context, c serverFlags) (_ *server, err error) {
 	s := &server{log: c.logger(), clock: clock.System{}, ids: ids.New(), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			s.stop()
 		}
 	}()
-	if s.folder, err = openFolder(c.Data); err != nil {
+	if s.folder, err = openFolder(c.data); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.folder.dir, 0o700); err != nil {
@@ -64,7 +63,7 @@ func startServer(ctx context.Context, c serverFlags, network string, tap func(fu
 		return nil, err
 	}
 	s.later(func() { _ = held.Release() })
-	l, err := listenOn(c.Listen)
+	l, err := listenOn(c.listen)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func startServer(ctx context.Context, c serverFlags, network string, tap func(fu
 		Gate: &call.Gate{Mode: c.mode(), Denied: call.NoteDenied}, Clock: s.clock, IDs: s.ids,
 		Observer: observers, Host: reachable(l.Addr()),
 	}
-	if err := s.furnish(ctx, network, tap); err != nil {
+	if err := s.furnish(ctx, c.mode(), c.network); err != nil {
 		return nil, err
 	}
 	if err := s.startWorkers(ctx); err != nil {
@@ -146,10 +145,10 @@ func (s *server) observers(c serverFlags, log *slog.Logger) (call.Observers, err
 	}
 	s.later(func() { _ = audit.Close() })
 	all := call.Observers{observe.Log{L: log}, audit}
-	if c.Metrics == "" {
+	if c.metrics == "" {
 		return all, nil
 	}
-	l, err := listenOn(c.Metrics)
+	l, err := listenOn(c.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}

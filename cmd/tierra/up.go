@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/tierra-cloud/tierra/internal/data/lease"
 	"github.com/tierra-cloud/tierra/internal/dev/build"
 	"github.com/tierra-cloud/tierra/internal/dev/client"
@@ -19,27 +21,50 @@ import (
 	"github.com/tierra-cloud/tierra/internal/edge/sigv4"
 )
 
+// upCmd is one run of `tierra up`.
 type upCmd struct {
 	serverFlags
-	Path      string            `arg:"" optional:"" default:"." help:"Folder with a template, or the template." type:"path"`
-	Stack     string            `help:"Name of the stack. Default: the folder's name." placeholder:"NAME"`
-	Parameter map[string]string `help:"Value of a template parameter. May be repeated." placeholder:"K=V"`
-	NoWatch   bool              `help:"Do not watch the sources."`
-	Network   string            `help:"Network of functions. host: they share this machine's network, so that a database on localhost is there. private: they reach the server and nothing else." enum:"private,host" default:"host"`
+	path, stack string
+	parameters  map[string]string
+	noWatch     bool
 }
 
-// Run serves, deploys, watches and tails until it is told to stop.
-func (c *upCmd) Run(ctx context.Context) error {
+func upCommand() *cobra.Command {
+	var u upCmd
+	c := &cobra.Command{
+		Use: "up [DIR|TEMPLATE]", Short: "Serve, build, deploy and watch an application", Args: cobra.MaximumNArgs(1),
+		Long: `Serve (or use the server that has the data folder already), build what the
+template's functions need, deploy through CloudFormation, print the outputs and
+follow the functions' logs until Ctrl-C. A source that changes rebuilds and swaps
+its function; a template that changes is deployed anew.`,
+		Example: "  tierra up examples/tickets\n  tierra up app/template.yaml --stack shop --parameter Stage=dev",
+		RunE: func(c *cobra.Command, args []string) error {
+			u.path = "."
+			if len(args) == 1 {
+				u.path = args[0]
+			}
+			return u.run(c.Context())
+		},
+	}
+	u.add(c.Flags(), "warn", "host")
+	c.Flags().StringVar(&u.stack, "stack", "", "name of the stack (default the folder's name)")
+	c.Flags().StringToStringVar(&u.parameters, "parameter", nil, "value of a template parameter, as K=V; may be repeated")
+	c.Flags().BoolVar(&u.noWatch, "no-watch", false, "do not watch the sources")
+	return c
+}
+
+// run serves, deploys, watches and tails until it is told to stop.
+func (c *upCmd) run(ctx context.Context) error {
 	out := newReport(os.Stdout)
-	path, err := deploy.Find(c.Path)
+	path, err := deploy.Find(c.path)
 	if err != nil {
 		return err
 	}
-	f, err := openFolder(c.Data)
+	f, err := openFolder(c.data)
 	if err != nil {
 		return err
 	}
-	endpoint, stop, failed, err := c.server(ctx, f, out)
+	endpoint, stop, failed, err := c.serve(ctx, f, out)
 	if err != nil {
 		return err
 	}
@@ -55,7 +80,7 @@ func (c *upCmd) Run(ctx context.Context) error {
 			Cache: filepath.Join(f.dir, "build"), Run: run,
 			Note: func(id, step string) { out.Step("Building " + id + ": " + step) },
 		},
-		Report: out, Path: path, Stack: c.stackName(path), Parameters: c.Parameter, Account: s.Account,
+		Report: out, Path: path, Stack: c.stackName(path), Parameters: c.parameters, Account: s.Account,
 	}
 	stack, err := u.Deploy(ctx)
 	if err != nil {
@@ -63,7 +88,7 @@ func (c *upCmd) Run(ctx context.Context) error {
 	}
 	printOutputs(out, stack)
 	out.println("Ready.")
-	if !c.NoWatch {
+	if !c.noWatch {
 		go func() {
 			if err := u.Watch(ctx); err != nil {
 				out.Problem(err)
@@ -83,9 +108,9 @@ func (c *upCmd) Run(ctx context.Context) error {
 	}
 }
 
-// server starts a server, or finds the one that has the data folder already.
-func (c *upCmd) server(ctx context.Context, f folder, out *report) (endpoint string, stop func(), failed <-chan error, err error) {
-	s, err := startServer(ctx, c.serverFlags, c.Network, nil)
+// serve starts a server, or finds the one that has the data folder already.
+func (c *upCmd) serve(ctx context.Context, f folder, out *report) (endpoint string, stop func(), failed <-chan error, err error) {
+	s, err := startServer(ctx, c.serverFlags)
 	if err == nil {
 		out.Done(fmt.Sprintf("Serving at %s, data in %s, %s", s.endpoint, f.dir, s.tier))
 		return s.endpoint, s.stop, s.failed, nil
@@ -102,8 +127,8 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9-]+`)
 
 // stackName makes a stack's name of the folder's.
 func (c *upCmd) stackName(template string) string {
-	if c.Stack != "" {
-		return c.Stack
+	if c.stack != "" {
+		return c.stack
 	}
 	abs, err := filepath.Abs(template)
 	if err != nil {
