@@ -31,7 +31,7 @@ var candidates = []string{
 	"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0", "arn:aws:cloudformation:us-east-1:000000000000:stack/sample/11111111-2222-4333-8444-555555555555",
 	"arn:aws:dynamodb:us-east-1:000000000000:table/sample", "arn:aws:logs:us-east-1:000000000000:log-group:sample", "arn:aws:s3:::sample",
 	"11111111-2222-4333-8444-555555555555", "0123456789abcdef", "0123456789abcdef0123456789abcdef", "AKIA0123456789ABCDEF", "lambda:InvokeFunction", "apigateway.amazonaws.com",
-	"v1", "http://localhost/sample", "2026-11-01T00:00:00Z", "index.handler", "123456",
+	"200", "v1", "http://localhost/sample", "2026-11-01T00:00:00Z", "index.handler", "123456",
 }
 
 // sampler makes the smallest input that meets the constraints of a model.
@@ -115,11 +115,21 @@ func (g sampler) text(shape int) string {
 
 // overrides complete samples where a room asks for more than the model does.
 var overrides = map[string]func(in any){
+	"cloudformation:DeleteChangeSet":   needsStack,
+	"cloudformation:DescribeChangeSet": needsStack,
+	"cloudformation:ExecuteChangeSet":  needsStack,
+	"cloudformation:GetTemplate":       needsStack,
 	"dynamodb:TransactWriteItems": func(in any) {
 		in.(*dynamodb.TransactWriteItemsInput).TransactItems[0].Delete = &dynamodb.Delete{
 			TableName: new("sample"), Key: map[string]dynamodb.AttributeValue{"pk": {S: new("sample")}},
 		}
 	},
+}
+
+// needsStack completes the operations on a change set or template, which are
+// found by the change set's ARN or with their stack's name.
+func needsStack(in any) {
+	reflect.ValueOf(in).Elem().FieldByName("StackName").Set(reflect.ValueOf(new("sample")))
 }
 
 // each calls f for every binding of every room with a sample input.
