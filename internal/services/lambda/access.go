@@ -27,39 +27,49 @@ func (k key) notFound(qualifier string) *fault.Fault {
 	return api.ResourceNotFoundException("Function not found: %s", k.arn(qualifier)).With("Type", "User")
 }
 
-// target reads a function's name in any of its forms: name, partial ARN
-// (123456789012:function:name) or ARN, each with a qualifier perhaps.
-func target(rq *call.Decoded, name, qualifier *string) (key, string, error) {
-	k := key{rq.Account(), rq.Region(), ""}
-	s := opt.Val(name)
-	invalid := func() (key, string, error) {
-		return key{}, "", fault.Of(fault.Validation, "1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function's name, partial ARN or ARN", s)
-	}
+// parseName reads a function's name in any of its forms: name, partial ARN
+// (123456789012:function:name) or ARN, each with a qualifier perhaps. What it does
+// not say is as in from; region is "" unless it says one.
+func parseName(s string, from key) (k key, qualifier, region string, ok bool) {
+	k = from
 	parts := strings.Split(s, ":")
 	switch {
 	case parts[0] == "arn":
 		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
-			return invalid()
+			return key{}, "", "", false
 		}
-		if parts[3] != k.region {
-			return key{}, "", api.ResourceNotFoundException("Functions from '%s' are not reachable in this region ('%s')", parts[3], k.region).With("Type", "User")
-		}
-		k.account, parts = parts[4], parts[6:]
+		region, k.account, parts = parts[3], parts[4], parts[6:]
 	case len(parts) > 2 && parts[1] == "function":
 		k.account, parts = parts[0], parts[2:]
 	case len(parts) > 1 && parts[0] == "function":
 		parts = parts[1:]
 	}
-	if len(parts) > 2 {
-		return invalid()
+	if k.name = parts[0]; len(parts) > 2 || k.name == "" {
+		return key{}, "", "", false
 	}
-	k.name = parts[0]
-	q := opt.Val(qualifier)
 	if len(parts) == 2 {
-		if q != "" && q != parts[1] {
-			return key{}, "", api.InvalidParameterValueException("The derived qualifier from the function name does not match the specified qualifier.")
+		if qualifier = parts[1]; qualifier == "" {
+			return key{}, "", "", false
 		}
-		q = parts[1]
+	}
+	return k, qualifier, region, true
+}
+
+// target finds out which function and qualifier a request means.
+func target(rq *call.Decoded, name, qualifier *string) (key, string, error) {
+	k, q, region, ok := parseName(opt.Val(name), key{rq.Account(), rq.Region(), ""})
+	if !ok {
+		return key{}, "", fault.Of(fault.Validation, "1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function's name, partial ARN or ARN", opt.Val(name))
+	}
+	if region != "" && region != k.region {
+		return key{}, "", api.ResourceNotFoundException("Functions from '%s' are not reachable in this region ('%s')", region, k.region).With("Type", "User")
+	}
+	given := opt.Val(qualifier)
+	if q != "" && given != "" && q != given {
+		return key{}, "", api.InvalidParameterValueException("The derived qualifier from the function name does not match the specified qualifier.")
+	}
+	if q == "" {
+		q = given
 	}
 	return k, q, nil
 }

@@ -49,8 +49,7 @@ func (l *logStream) add(at time.Time, line string) {
 	}
 	l.append(at, line)
 	if !l.running {
-		l.running = true
-		l.p.work.Go(l.deliver)
+		l.running = l.p.work.Go(l.deliver)
 	}
 }
 

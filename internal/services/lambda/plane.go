@@ -25,7 +25,7 @@ type plane struct {
 
 	closing chan struct{}
 	once    sync.Once
-	work    sync.WaitGroup // environments, deliveries of logs, the reaper
+	work    crew // what starts, ends and serves environments, delivers logs, reaps
 	kill    context.CancelFunc
 	ctx     context.Context // ends when environments have to
 }
@@ -174,6 +174,15 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 	if v == nil {
 		return outcome{}, f.key.notFound("")
 	}
+	select {
+	case <-p.closing:
+		return outcome{}, errStopping()
+	default:
+	}
+	if !p.work.enter() {
+		return outcome{}, errStopping()
+	}
+	defer p.work.done()
 	leave, err := f.pools.enter(f.rec.Reserved)
 	if err != nil {
 		return outcome{}, err
@@ -222,11 +231,6 @@ func (ps *pools) pool(v *version) (*pool, error) {
 		}
 		x.retire()
 	}
-	select {
-	case <-ps.p.closing:
-		return nil, errStopping()
-	default:
-	}
 	x = &pool{ps: ps, v: v}
 	ps.versions[v.Version] = x
 	return x, nil
@@ -264,8 +268,7 @@ func (p *plane) each(f func(*pool)) {
 func (p *plane) stop(ctx context.Context) error {
 	p.once.Do(func() { close(p.closing) })
 	p.each((*pool).retire)
-	done := make(chan struct{})
-	go func() { p.work.Wait(); close(done) }()
+	done := p.work.wait()
 	select {
 	case <-done:
 		p.kill()

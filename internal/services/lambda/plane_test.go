@@ -43,7 +43,7 @@ var bootstrap = sync.OnceValues(func() ([]byte, error) {
 })
 
 // custom makes a function of the test's runtime.
-func (st *stand) custom(t *testing.T, name string, change func(*api.CreateFunctionRequest)) {
+func (st *stand) custom(t testing.TB, name string, change func(*api.CreateFunctionRequest)) {
 	t.Helper()
 	b, err := bootstrap()
 	if err != nil {
@@ -288,7 +288,7 @@ func TestChange(t *testing.T) {
 		t.Errorf("after new code: %s", got)
 	}
 	// The old package goes when its last environment does.
-	until(t, func() bool {
+	until(func() bool {
 		_, err := os.Stat(old)
 		return errors.Is(err, os.ErrNotExist)
 	})
@@ -409,12 +409,14 @@ func TestIdleAndExpiry(t *testing.T) {
 	if got := st.answer(t, "f", `{"do":"count"}`); !strings.Contains(got, `"calls":2`) {
 		t.Errorf("kept warm: %s", got)
 	}
-	for range 8 {
-		st.Clock.Sleepers(1) // the reaper sleeps
+	until(func() bool {
 		st.Clock.Advance(15 * time.Second)
-	}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.total == 0
+	})
 	if got := st.answer(t, "f", `{"do":"count"}`); !strings.Contains(got, `"calls":1`) {
-		t.Errorf("after two idle minutes: %s", got)
+		t.Errorf("after it was idle: %s", got)
 	}
 	// Credentials live an hour; the environment is replaced before they end.
 	p.mu.Lock()
@@ -531,44 +533,35 @@ func TestAsync(t *testing.T) {
 		return ""
 	}
 	first := attempt()
-	st.timer(t)
+	st.timer()
 	st.Clock.Advance(59 * time.Second)
 	st.restart(t)
 	if n := st.queued(t); n != 1 {
 		t.Fatalf("%d events wait", n)
 	}
-	st.timer(t)
+	st.timer()
 	st.Clock.Advance(time.Second)
 	if id := attempt(); id != first {
 		t.Errorf("the second attempt is %s, the first was %s", id, first)
 	}
-	st.timer(t)
+	st.timer()
 	st.Clock.Advance(2 * time.Minute)
 	attempt()
-	for st.queued(t) != 0 { // it is written down in a moment
-		time.Sleep(time.Millisecond)
-	}
+	until(func() bool { return st.queued(t) == 0 }) // it is written down in a moment
 	// A function that succeeds has one attempt; a deleted one has none.
 	calltest.Must(t, st.World, api.Invoke, &api.InvocationRequest{FunctionName: new("f"), InvocationType: new("Event"), Payload: []byte(`{}`)})
 	attempt()
-	for st.queued(t) != 0 {
-		time.Sleep(time.Millisecond)
-	}
+	until(func() bool { return st.queued(t) == 0 }) // it is written down in a moment
 }
 
 // timer waits until an event waits for its time.
-func (st *stand) timer(t *testing.T) {
-	t.Helper()
+func (st *stand) timer() {
 	a := &st.room.async
-	for {
+	until(func() bool {
 		a.mu.Lock()
-		n := len(a.timers)
-		a.mu.Unlock()
-		if n > 0 {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+		defer a.mu.Unlock()
+		return len(a.timers) > 0
+	})
 }
 
 // TestRestart tells that functions live on over the same store and packages.

@@ -103,7 +103,7 @@ func (p *pool) forget(w *waiter) bool {
 func (p *pool) begin(w *waiter) {
 	p.total++
 	p.starts++
-	p.ps.p.work.Go(func() {
+	begun := p.ps.p.work.Go(func() {
 		e, err := p.newEnvironment()
 		p.mu.Lock()
 		p.starts--
@@ -119,6 +119,12 @@ func (p *pool) begin(w *waiter) {
 			w.granted <- grant{err: err}
 		}
 	})
+	if !begun {
+		p.total--
+		p.starts--
+		p.forget(w)
+		w.granted <- grant{err: errStopping()}
+	}
 }
 
 // give hands an environment on to who waits, or lays it by.

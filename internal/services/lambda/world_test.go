@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -160,7 +161,7 @@ type option func(*Deps)
 // each other.
 func realTime(d *Deps) { d.Clock = clock.System{} }
 
-func newStand(t *testing.T, options ...option) *stand {
+func newStand(t testing.TB, options ...option) *stand {
 	t.Helper()
 	catalog, err := shared()
 	if err != nil {
@@ -197,7 +198,7 @@ func newStand(t *testing.T, options ...option) *stand {
 }
 
 // open makes the room and starts it; it is stopped when the test ends.
-func (st *stand) open(t *testing.T) *Service {
+func (st *stand) open(t testing.TB) *Service {
 	t.Helper()
 	s, err := New(st.deps)
 	if err != nil {
@@ -225,7 +226,7 @@ func (st *stand) restart(t *testing.T) {
 }
 
 // function makes a function of a package's entries.
-func (st *stand) function(t *testing.T, name, runtime, handler string, change func(*api.CreateFunctionRequest), entries ...entry) {
+func (st *stand) function(t testing.TB, name, runtime, handler string, change func(*api.CreateFunctionRequest), entries ...entry) {
 	t.Helper()
 	in := &api.CreateFunctionRequest{
 		FunctionName: &name, Runtime: &runtime, Handler: &handler, Role: new(testRole), Code: &api.FunctionCode{ZipFile: zipped(t, entries...)},
@@ -240,12 +241,29 @@ func (st *stand) invoke(name, payload string) (*api.InvocationResponse, error) {
 	return calltest.Do(st.World, api.Invoke, &api.InvocationRequest{FunctionName: &name, Payload: []byte(payload), LogType: new("Tail")})
 }
 
-// until waits for something that happens in the background in a moment.
-func until(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it did not happen")
-		}
+// until waits for something that happens in the background in a moment; if it
+// does not, the test's own time limit ends it.
+func until(done func() bool) {
+	for !done() {
+		runtime.Gosched()
 	}
+}
+
+// all is everything in the store.
+func (st *stand) all(t testing.TB) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := st.store.View(context.Background(), func(r data.Reader) error {
+		for p, err := range r.Scan(nil, nil, false) {
+			if err != nil {
+				return err
+			}
+			out[string(p.Key)] = string(p.Value)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

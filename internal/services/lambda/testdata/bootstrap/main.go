@@ -55,7 +55,9 @@ func main() {
 			fmt.Println(err)
 			os.Exit(1)
 		}
+		io.Copy(io.Discard, r.Body) // or the connection is not used again
 		r.Body.Close()
+		res.Body.Close()
 	}
 }
 
