@@ -114,9 +114,6 @@ func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *a
 		if err := i.Check(); err != nil {
 			return err
 		}
-		if m.Integration != nil {
-			i.Responses = m.Integration.Responses
-		}
 		m.Integration = i
 		out = integrationAnswer(r, i)
 		return nil

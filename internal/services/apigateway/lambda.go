@@ -67,7 +67,7 @@ func (x *exchange) take(payload []byte) *failure {
 	}
 	x.status, x.body = r.Status, r.Body
 	typed := false
-	x.headers = append(x.headers[:0], proxy.Header{Name: "X-Amzn-Trace-Id", Value: x.extra[4].Value})
+	x.headers = append(x.headers[:0], proxy.Header{Name: "X-Amzn-Trace-Id", Value: x.header("X-Amzn-Trace-Id")})
 	for _, h := range r.Headers {
 		name := textproto.CanonicalMIMEHeaderKey(h.Name)
 		switch name {

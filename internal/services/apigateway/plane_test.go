@@ -189,3 +189,28 @@ func TestMock(t *testing.T) {
 		}
 	}
 }
+
+// TestTestInvoke holds that the definition as it is can be tried.
+func TestTestInvoke(t *testing.T) {
+	w := newWorld(t)
+	event, name := w.records(`{"statusCode":201,"headers":{"A":"b"},"body":"ok"}`)
+	id := w.newAPI(t)
+	w.addRoute(t, id, "GET /pets/{id}", uri("f:${stageVariables.alias}"))
+	rid := w.resource(t, id, "/pets/{id}")
+	in := &api.TestInvokeMethodRequest{
+		RestApiId: &id, ResourceId: &rid, HttpMethod: new("GET"), PathWithQueryString: new("/pets/7?a=b"), StageVariables: map[string]string{"alias": "live"},
+		Headers: map[string]string{"x-one": "1"},
+	}
+	out := calltest.Must(t, w.World, api.TestInvokeMethod, in)
+	if *out.Status != 201 || *out.Body != "ok" || out.Headers["A"] != "b" || *name != functionARN+"f:live" || !strings.Contains(*out.Log, "Method completed with status: 201") {
+		t.Errorf("%s by %s", calltest.JSON(out), *name)
+	}
+	e := decode(t, *event)
+	if e["pathParameters"].(map[string]any)["id"] != "7" || e["requestContext"].(map[string]any)["stage"] != testStage || e["headers"].(map[string]any)["X-One"] != "1" {
+		t.Errorf("event: %s", *event)
+	}
+	in.PathWithQueryString = new("/other")
+	if _, err := calltest.Do(w.World, api.TestInvokeMethod, in); err == nil {
+		t.Error("a path of another resource is taken")
+	}
+}

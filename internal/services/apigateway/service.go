@@ -49,7 +49,7 @@ func (s *Service) Bindings() []call.Binding {
 	var all []call.Binding
 	for _, topic := range [][]call.Binding{
 		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.integrationBindings(), s.deploymentBindings(),
-		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.tagBindings(), s.accountBindings(),
+		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
 	} {
 		all = append(all, topic...)
 	}

@@ -3,6 +3,7 @@ package apigateway
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/data/mem"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
 	"github.com/tierra-cloud/tierra/internal/kernel/model"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 	"github.com/tierra-cloud/tierra/internal/policy"
@@ -65,7 +67,8 @@ func newWorld(t testing.TB) *world {
 	w := &world{World: calltest.New(), f: &functions{}}
 	store := mem.New()
 	t.Cleanup(func() { store.Close() })
-	w.s = New(Deps{Store: store, Clock: w.Clock, IDs: w.IDs, Caller: w.Board})
+	// The room's ids do not depend on how many calls were made.
+	w.s = New(Deps{Store: store, Clock: w.Clock, IDs: ids.From(rand.NewChaCha8([32]byte{1})), Caller: w.Board})
 	w.Plug(w.s, w.f)
 	return w
 }

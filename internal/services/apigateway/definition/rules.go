@@ -164,7 +164,7 @@ func invalidMapping(text string) error {
 func checkTemplates(t map[string]string) error {
 	for typ, text := range t {
 		if err := mapping.Constant(text); err != nil {
-			return Refusal("the mapping template for " + typ + ": " + err.Error() + ", which")
+			return fmt.Errorf("Tierra does not support mapping templates with references or directives yet: in that for %s, %w.", typ, err) //nolint:staticcheck // goes out as a message
 		}
 	}
 	return nil

@@ -156,11 +156,11 @@ func Constant(template string) error {
 		switch template[i] {
 		case '$':
 			if letter || next == '{' || next == '!' {
-				return fmt.Errorf("it has the reference %.20q", template[i:])
+				return fmt.Errorf("there is the reference %.20q", template[i:])
 			}
 		case '#':
 			if letter || strings.IndexByte("{#*@[", next) >= 0 {
-				return fmt.Errorf("it has the directive or comment %.20q", template[i:])
+				return fmt.Errorf("there is the directive or comment %.20q", template[i:])
 			}
 		}
 	}

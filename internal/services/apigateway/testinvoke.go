@@ -1,0 +1,121 @@
+package apigateway
+
+import (
+	"context"
+	"fmt"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
+)
+
+func (s *Service) testBindings() []call.Binding {
+	return []call.Binding{
+		call.Bind(api.TestInvokeMethod, on(actionPost, func(in *api.TestInvokeMethodRequest) string {
+			return onMethod(in.RestApiId, in.ResourceId, in.HttpMethod)
+		}), s.testInvokeMethod),
+	}
+}
+
+// testStage is the stage that functions' policies and events name in a test.
+const testStage = "test-invoke-stage"
+
+// testInvokeMethod carries a request out on the definition as it is, deployed or not.
+func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in *api.TestInvokeMethodRequest) (*api.TestInvokeMethodResponse, error) {
+	if in.ClientCertificateId != nil {
+		return nil, refuse("clientCertificateId")
+	}
+	if err := checkVariables(in.StageVariables); err != nil {
+		return nil, err
+	}
+	x := new(exchange)
+	err := s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
+		r, m, err := findMethod(d, in.ResourceId, in.HttpMethod)
+		if err != nil {
+			return err
+		}
+		if m.Integration == nil {
+			return noIntegration()
+		}
+		if *in.HttpMethod == route.Any {
+			return api.BadRequestException("Invalid test invoke: name the HTTP method to test")
+		}
+		// Only this one method is there, so that no more specific one is tested.
+		alone := *d
+		alone.Resources = map[string]*definition.Resource{}
+		for id, o := range d.Resources {
+			alone.Resources[id] = &definition.Resource{ID: o.ID, Parent: o.Parent, Part: o.Part}
+		}
+		alone.Resources[r.ID].Methods = map[string]*definition.Method{*in.HttpMethod: m}
+		x.stage, err = compile(areaOf(rq), *in.RestApiId, &stage{Name: testStage, Variables: in.StageVariables}, &alone)
+		if err != nil {
+			return faultOf(err)
+		}
+		path, query, _ := strings.Cut(opt.Or(in.PathWithQueryString, d.Path(r)), "?")
+		if !strings.HasPrefix(path, "/") {
+			path = "/" + path
+		}
+		x.rq.Path, x.rq.RawQuery = path, query
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(opt.Val(in.Body)) > MaxBody {
+		return nil, api.BadRequestException("Invalid test invoke: the body has more than %d bytes", MaxBody)
+	}
+	x.in = rq.Incoming()
+	x.rq.Method, x.rq.Protocol, x.rq.Time, x.rq.Body = *in.HttpMethod, "HTTP/1.1", rq.Time(), []byte(opt.Val(in.Body))
+	x.rq.UserAgent, x.rq.SourceIP = rq.Incoming().UserAgent, testStage+"-source-ip"
+	x.rq.DomainName, x.rq.DomainPrefix = "testPrefix.testDomainName", "testPrefix"
+	x.rq.Header = map[string][]string{}
+	for k, v := range in.Headers {
+		x.rq.Header[textproto.CanonicalMIMEHeaderKey(k)] = []string{v}
+	}
+	for k, v := range in.MultiValueHeaders {
+		x.rq.Header[textproto.CanonicalMIMEHeaderKey(k)] = v
+	}
+	x.identify()
+	x.extra[0] = proxy.Header{Name: "X-Amzn-Trace-Id", Value: x.trace()}
+	x.rq.Extra = x.extra[:1]
+	if failed := x.route(); failed != nil {
+		return nil, api.BadRequestException("Invalid test invoke: the path %s is not that of the resource", x.rq.Path)
+	}
+	began := s.clock.Now()
+	s.carryOut(ctx, x, nil)
+	ended := s.clock.Now()
+	out := &api.TestInvokeMethodResponse{
+		Status: new(int32(x.status)), Body: new(string(x.body)), Latency: new(ended.Sub(began).Milliseconds()),
+		Headers: map[string]string{}, MultiValueHeaders: map[string][]string{}, Log: new(x.log(began, ended)),
+	}
+	for _, h := range x.headers {
+		out.Headers[h.Name] = h.Value
+		out.MultiValueHeaders[h.Name] = append(out.MultiValueHeaders[h.Name], h.Value)
+	}
+	return out, nil
+}
+
+// log tells the request's way in the layout of API Gateway's execution logs.
+func (x *exchange) log(began, ended time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Execution log for request %s\n", x.rq.ID)
+	line := func(at time.Time, format string, args ...any) {
+		fmt.Fprintf(&b, at.Format("Mon Jan 02 15:04:05 MST 2006")+" : "+format+"\n", args...)
+	}
+	line(began, "Starting execution for request: %s", x.rq.ID)
+	line(began, "HTTP Method: %s, Resource Path: %s", x.rq.Method, x.rq.Path)
+	line(began, "Method request query string: {%s}", x.rq.RawQuery)
+	line(began, "Method request body before transformations: %s", x.rq.Body)
+	if x.failed != nil {
+		line(ended, "Execution failed: %s: %s", x.failed.typ, x.failed.message)
+	}
+	line(ended, "Method response body after transformations: %s", x.body)
+	line(ended, "Method completed with status: %d", x.status)
+	return b.String()
+}
