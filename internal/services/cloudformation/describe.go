@@ -11,7 +11,6 @@ import (
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
-	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
 func (s *Service) describeBindings() []call.Binding {
@@ -114,19 +113,9 @@ func tagList(m map[string]string) []api.Tag {
 
 // shownParams lists the parameters' values, those with NoEcho hidden.
 func shownParams(spec *specRecord) []api.Parameter {
-	secret := map[string]bool{}
-	if n, err := template.Parse([]byte(spec.Body)); err == nil {
-		if doc, ok := n.Value().(map[string]any); ok {
-			if t, err := template.Read(withoutLoops(doc), n); err == nil {
-				for k, p := range t.Parameters {
-					secret[k] = p.NoEcho
-				}
-			}
-		}
-	}
 	var out []api.Parameter
 	for k, v := range spec.Params {
-		if secret[k] {
+		if contains(spec.Hidden, k) {
 			v = hidden
 		}
 		out = append(out, api.Parameter{ParameterKey: new(k), ParameterValue: new(v)})

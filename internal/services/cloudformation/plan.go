@@ -55,7 +55,7 @@ func (s *Service) plan(ctx context.Context, sc scope, spec *specRecord, source *
 		return nil, p.refuse("the Rules section is not supported", "Rules")
 	}
 	p.eval = intrinsic.Scope{
-		Template: tmpl, Params: intrinsic.Params(tmpl, spec.Params), Extensions: contains(tmpl.Transforms, languageExtensions),
+		Template: tmpl, Params: intrinsic.Params(tmpl, spec.Params), Extensions: spec.Extensions,
 		Import: func(export string) (any, error) { return s.importValue(ctx, sc, p, export) },
 	}
 	for k, v := range pseudo(sc, name, id) {

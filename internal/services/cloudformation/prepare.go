@@ -98,11 +98,16 @@ func (s *Service) prepare(ctx context.Context, rq *call.Authorized, w wanted, pr
 		}
 		return nil, nil, invalid(err)
 	}
-	processed, err := process(doc, raw, spec.Params, sc, name, id)
+	for k, p := range raw.Parameters {
+		if p.NoEcho {
+			spec.Hidden = append(spec.Hidden, k)
+		}
+	}
+	processed, err := process(doc, raw, source, spec.Params, sc, name, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	spec.Processed = template.JSON(processed)
+	spec.Processed, spec.Extensions = template.JSON(processed), contains(raw.Transforms, languageExtensions)
 	p, err := s.plan(ctx, sc, spec, source, name, id)
 	if err != nil {
 		return nil, nil, err
@@ -183,7 +188,7 @@ func withoutLoops(doc map[string]any) map[string]any {
 			n[name] = x
 		}
 		if looped && len(n) == 0 && k == "Resources" {
-			n["Loop"] = map[string]any{"Type": "AWS::CloudFormation::Loop"}
+			n["Loop"] = map[string]any{"Type": loop}
 		}
 		out[k] = n
 	}
@@ -191,7 +196,7 @@ func withoutLoops(doc map[string]any) map[string]any {
 }
 
 // process carries out the transforms that a template asks for.
-func process(doc map[string]any, t *template.Template, values map[string]string, sc scope, name, id string) (map[string]any, error) {
+func process(doc map[string]any, t *template.Template, source *template.Node, values map[string]string, sc scope, name, id string) (map[string]any, error) {
 	params := intrinsic.Params(t, values)
 	for k, v := range pseudo(sc, name, id) {
 		params[k] = v
@@ -207,14 +212,36 @@ func process(doc map[string]any, t *template.Template, values map[string]string,
 		case sam.Name:
 			doc, err = sam.Transform(doc, sam.Input{Params: params, Region: sc.Region, Partition: arn.Partition(sc.Region)})
 			if err != nil {
-				return nil, invalid(errors.New("Transform AWS::Serverless-2016-10-31 failed with: " + err.Error()))
+				return nil, invalid(errors.New("Transform AWS::Serverless-2016-10-31 failed with: " + located(err, source)))
 			}
 		default:
 			return nil, fault.Of(fault.Validation, "No transform named %s found.", tr)
 		}
 	}
+	delete(doc, "Transform")
 	return doc, nil
 }
+
+// located adds to each of the transform's problems where its resource stands.
+func located(err error, source *template.Node) string {
+	var e *sam.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	out := *e
+	out.Problems = nil
+	for _, p := range e.Problems {
+		path := append([]string{"Resources", p.ID}, p.Path...)
+		if pos := source.At(path...); p.ID != "" && pos != source.At("Resources") {
+			p.Text += " (" + pos.String() + ")"
+		}
+		out.Problems = append(out.Problems, p)
+	}
+	return out.Error()
+}
+
+// loop stands for the loops of a template that are not expanded yet.
+const loop = "AWS::CloudFormation::Loop"
 
 // allowedTypes keeps a template to the types that the request names: full names,
 // AWS::*, AWS::SERVICE::*, Custom::*.

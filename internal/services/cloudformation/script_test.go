@@ -34,9 +34,12 @@ func world(store data.Store, s *shop) (*calltest.World, *cloudformation.Service)
 
 var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 var tokens = regexp.MustCompile(`RequestToken: [0-9a-f]+`)
+var lids = regexp.MustCompile(`lid\|[0-9a-f]{4}`)
 var names = regexp.MustCompile(`-[a-z0-9]{12}\b`)
 
+// scrub takes out what differs from run to run.
 func scrub(s string) string {
+	s = lids.ReplaceAllString(s, "lid|*")
 	return names.ReplaceAllString(tokens.ReplaceAllString(uuids.ReplaceAllString(s, "UUID"), "RequestToken: T"), "-*")
 }
 
@@ -44,7 +47,7 @@ func TestScripts(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/*.txt")
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			s := &shop{boxes: map[string]*shopBox{}}
+			s := newShop()
 			w, room := world(mem.New(), s)
 			t.Cleanup(func() { _ = room.Stop(context.Background()) })
 			calltest.Script(t, path, w, commands(w, s))
@@ -57,6 +60,7 @@ func TestScripts(t *testing.T) {
 //	create STACK [K=V...]     CreateStack with the template below it
 //	update STACK [K=V...]     UpdateStack
 //	plan STACK NAME TYPE      CreateChangeSet, and what it would change
+//	execute STACK NAME        ExecuteChangeSet
 //	delete STACK              DeleteStack
 //	events STACK              all events, oldest first
 //	resources STACK           the resources and their states
@@ -149,7 +153,11 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 			}
 			return scrub(b.String())
 		},
-		"shop": func(*testing.T, *datadriven.TestData) string { return s.list() },
+		"execute": func(t *testing.T, d *datadriven.TestData) string {
+			_, err := calltest.Do(w, api.ExecuteChangeSet, &api.ExecuteChangeSetInput{StackName: &d.CmdArgs[0].Key, ChangeSetName: &d.CmdArgs[1].Key})
+			return status(d.CmdArgs[0].Key, err)
+		},
+		"shop": func(*testing.T, *datadriven.TestData) string { return scrub(s.list()) },
 	}
 }
 

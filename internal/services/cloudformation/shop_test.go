@@ -14,16 +14,26 @@ import (
 type shop struct {
 	mu    sync.Mutex
 	boxes map[string]*shopBox
-	// hold, if set, is called before a box is made; it may block.
-	hold func(ctx context.Context, name string) error
-	made []string // tokens of the boxes that were made, in order
+	made  map[string]string // the tokens with which boxes were made, by the box's name
+	// step, if set, is called at the beginning and at the end of everything that
+	// is done in the shop; it may block.
+	step func(ctx context.Context, what string)
 }
+
+// at is a step.
+func (s *shop) at(ctx context.Context, what string) {
+	if s.step != nil {
+		s.step(ctx, what)
+	}
+}
+
+func newShop() *shop { return &shop{boxes: map[string]*shopBox{}, made: map[string]string{}} }
 
 type shopBox struct {
 	size int
 	note string
 	tags map[string]string
-	lids int
+	lids map[string]bool // by their ids
 }
 
 type boxProps struct {
@@ -69,28 +79,27 @@ func (s *shop) createBox(ctx context.Context, rq *resource.Request, p *boxProps)
 	if p.Name != nil {
 		name = *p.Name
 	}
-	if s.hold != nil {
-		if err := s.hold(ctx, rq.LogicalID); err != nil {
-			return resource.State{}, err
-		}
-	}
+	s.at(ctx, "create "+rq.LogicalID)
+	defer s.at(ctx, "created "+rq.LogicalID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if *p.Size < 0 {
 		return resource.State{}, fmt.Errorf("a box of size %d cannot be made", *p.Size)
 	}
-	if old := s.boxes[name]; old != nil && (len(s.made) == 0 || s.made[len(s.made)-1] != rq.Token) {
+	if s.boxes[name] != nil && s.made[name] != rq.Token {
 		return resource.State{}, fmt.Errorf("box %s already exists", name)
 	}
-	s.made = append(s.made, rq.Token)
-	s.boxes[name] = &shopBox{size: *p.Size, tags: rq.StackTags}
+	s.made[name] = rq.Token
+	s.boxes[name] = &shopBox{size: *p.Size, tags: rq.StackTags, lids: map[string]bool{}}
 	if p.Note != nil {
 		s.boxes[name].note = *p.Note
 	}
 	return s.state(name), nil
 }
 
-func (s *shop) updateBox(_ context.Context, rq *resource.Request, id string, _, p *boxProps) (resource.State, error) {
+func (s *shop) updateBox(ctx context.Context, rq *resource.Request, id string, _, p *boxProps) (resource.State, error) {
+	s.at(ctx, "update "+rq.LogicalID)
+	defer s.at(ctx, "updated "+rq.LogicalID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if *p.Size < 0 {
@@ -107,10 +116,12 @@ func (s *shop) updateBox(_ context.Context, rq *resource.Request, id string, _, 
 	return s.state(id), nil
 }
 
-func (s *shop) deleteBox(_ context.Context, _ *resource.Request, id string, _ *boxProps) error {
+func (s *shop) deleteBox(ctx context.Context, rq *resource.Request, id string, _ *boxProps) error {
+	s.at(ctx, "delete "+rq.LogicalID)
+	defer s.at(ctx, "deleted "+rq.LogicalID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b := s.boxes[id]; b != nil && b.lids > 0 {
+	if b := s.boxes[id]; b != nil && len(b.lids) > 0 {
 		return fmt.Errorf("box %s has a lid", id)
 	} else if b != nil && b.note == "glued" {
 		return fmt.Errorf("box %s is glued to the floor", id)
@@ -119,22 +130,27 @@ func (s *shop) deleteBox(_ context.Context, _ *resource.Request, id string, _ *b
 	return nil
 }
 
-func (s *shop) createLid(_ context.Context, rq *resource.Request, p *lidProps) (resource.State, error) {
+func (s *shop) createLid(ctx context.Context, rq *resource.Request, p *lidProps) (resource.State, error) {
+	s.at(ctx, "create "+rq.LogicalID)
+	defer s.at(ctx, "created "+rq.LogicalID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.boxes[*p.Box]
 	if b == nil {
 		return resource.State{}, fmt.Errorf("no box %s", *p.Box)
 	}
-	b.lids++
-	return resource.State{ID: *p.Box + "|lid|" + rq.Token[:4]}, nil
+	id := *p.Box + "|lid|" + rq.Token[:4]
+	b.lids[id] = true
+	return resource.State{ID: id}, nil
 }
 
-func (s *shop) deleteLid(_ context.Context, _ *resource.Request, id string, p *lidProps) error {
+func (s *shop) deleteLid(ctx context.Context, rq *resource.Request, id string, p *lidProps) error {
+	s.at(ctx, "delete "+rq.LogicalID)
+	defer s.at(ctx, "deleted "+rq.LogicalID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b := s.boxes[*p.Box]; b != nil && b.lids > 0 {
-		b.lids--
+	if b := s.boxes[*p.Box]; b != nil {
+		delete(b.lids, id)
 	}
 	return nil
 }
@@ -152,8 +168,8 @@ func (s *shop) list() string {
 		if b.note != "" {
 			l += " note=" + b.note
 		}
-		if b.lids > 0 {
-			l += fmt.Sprintf(" lids=%d", b.lids)
+		if len(b.lids) > 0 {
+			l += fmt.Sprintf(" lids=%d", len(b.lids))
 		}
 		if len(b.tags) > 0 {
 			l += fmt.Sprintf(" tags=%v", b.tags)

@@ -93,7 +93,9 @@ type specRecord struct {
 	V            int               `json:"v"`
 	Body         string            // as it was sent
 	Processed    string            // JSON, after the transforms
+	Extensions   bool              `json:",omitempty"` // the transforms were with AWS::LanguageExtensions
 	Params       map[string]string `json:",omitempty"`
+	Hidden       []string          `json:",omitempty"` // parameters with NoEcho
 	Tags         map[string]string `json:",omitempty"`
 	Capabilities []string          `json:",omitempty"`
 	Role         string            `json:",omitempty"`

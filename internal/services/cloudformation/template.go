@@ -186,7 +186,9 @@ func (s *Service) getTemplateSummary(ctx context.Context, rq *call.Authorized, i
 	}
 	types := map[string][]string{}
 	for _, id := range t.Order {
-		types[t.Resources[id].Type] = append(types[t.Resources[id].Type], id)
+		if name := t.Resources[id].Type; name != loop {
+			types[name] = append(types[name], id)
+		}
 	}
 	for name, ids := range types {
 		out.ResourceTypes = append(out.ResourceTypes, name)

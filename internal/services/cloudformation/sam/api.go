@@ -236,7 +236,7 @@ func (m *macro) models(body object) {
 			refuse(m.id, "Invalid value for 'Models' property")
 		}
 		if !truthy(schema["type"]) {
-			panic(problem{text: "Structure of the SAM Template is invalid. 'Models' schema is missing 'type'."})
+			panic(Problem{Text: "Structure of the SAM Template is invalid. 'Models' schema is missing 'type'."})
 		}
 		out[strings.ToLower(name)] = schema
 	}

@@ -75,7 +75,7 @@ func (e *editor) items(path string) []object {
 	for _, c := range contents(e.paths[path]) {
 		item, ok := c.(object)
 		if !ok {
-			panic(problem{text: "Structure of the SAM Template is invalid. Value of '" + path + "' path must be a dictionary according to Swagger spec."})
+			panic(Problem{Text: "Structure of the SAM Template is invalid. Value of '" + path + "' path must be a dictionary according to Swagger spec."})
 		}
 		out = append(out, item)
 	}
@@ -138,7 +138,7 @@ func (e *editor) each(f func(path, name string, m object)) {
 				for _, m := range contents(item[name]) {
 					def, ok := m.(object)
 					if !ok {
-						panic(problem{text: "Structure of the SAM Template is invalid. Definition of method '" + name + "' for path '" + path + "' should be a map."})
+						panic(Problem{Text: "Structure of the SAM Template is invalid. Definition of method '" + name + "' for path '" + path + "' should be a map."})
 					}
 					if integrated(def) {
 						f(path, method(name), def)
@@ -177,7 +177,7 @@ func (e *editor) cors(c corsConfig) {
 				continue
 			}
 			if !truthy(c.origin) {
-				panic(problem{text: "Invalid input. Value for AllowedOrigins is required"})
+				panic(Problem{Text: "Invalid input. Value for AllowedOrigins is required"})
 			}
 			if !truthy(allowed) {
 				allowed = "'" + allowedMethods(item) + "'"

@@ -29,7 +29,7 @@ func (e *event) api() {
 			e.fail("Must define one of: Authorizer, ApiKeyRequired or ResourcePolicy when using the OverrideApiAuth property.")
 		}
 		if !validDefinition(body) {
-			panic(problem{text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
+			panic(Problem{Text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
 		}
 		e.auth(newEditor(body), api, auth, path, name, stage)
 	}
@@ -76,7 +76,7 @@ func (e *event) integrate(api object, id, path, name, stage string) {
 		return
 	}
 	if !validDefinition(body) {
-		panic(problem{text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
+		panic(Problem{Text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
 	}
 	e.define(newEditor(body), api, path, name, stage)
 }

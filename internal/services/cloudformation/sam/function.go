@@ -184,20 +184,20 @@ func (t *transform) s3Object(id string, v any, name string) (bucket, key, versio
 	switch v := v.(type) {
 	case object:
 		if !truthy(v["Bucket"]) || !truthy(v["Key"]) {
-			refuse(id, "'%s' requires Bucket and Key properties to be specified.", name)
+			refuseProperty(id, name, "'%s' requires Bucket and Key properties to be specified.", name)
 		}
 		return v["Bucket"], v["Key"], v["Version"]
 	case string:
 		u, err := url.Parse(v)
 		if err != nil || u.Scheme != "s3" || u.Host == "" || strings.Trim(u.Path, "/") == "" {
-			refuse(id, "'%s' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.", name)
+			refuseProperty(id, name, "'%s' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.", name)
 		}
 		if ids := u.Query()["versionId"]; len(ids) == 1 {
 			version = ids[0]
 		}
 		return u.Host, strings.TrimLeft(u.Path, "/"), version
 	}
-	refuse(id, "'%s' must be of type dict or string.", name)
+	refuseProperty(id, name, "'%s' must be of type dict or string.", name)
 	return nil, nil, nil
 }
 

@@ -29,20 +29,20 @@ func (t *transform) globals() {
 	}
 	all, ok := section.(object)
 	if !ok {
-		panic(problem{text: "'Globals' section is invalid. It must be a non-empty dictionary"})
+		panic(Problem{Text: "'Globals' section is invalid. It must be a non-empty dictionary"})
 	}
 	for _, kind := range keys(all) {
 		names, known := globalNames[kind]
 		if !known {
-			panic(problem{text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'Function', 'HttpApi', 'SimpleTable', 'StateMachine', 'LayerVersion']"})
+			panic(Problem{Text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'Function', 'HttpApi', 'SimpleTable', 'StateMachine', 'LayerVersion']"})
 		}
 		values, ok := all[kind].(object)
 		if !ok {
-			panic(problem{text: "'Globals' section is invalid. Value of ${section} must be a dictionary"})
+			panic(Problem{Text: "'Globals' section is invalid. Value of ${section} must be a dictionary"})
 		}
 		for _, name := range keys(values) {
 			if !strings.Contains(" "+names+" ", " "+name+" ") {
-				panic(problem{text: "'Globals' section is invalid. '" + name + "' is not a supported property of '" + kind + "'. Must be one of the following values - ['" + strings.Join(strings.Fields(names), "', '") + "']"})
+				panic(Problem{Text: "'Globals' section is invalid. '" + name + "' is not a supported property of '" + kind + "'. Must be one of the following values - ['" + strings.Join(strings.Fields(names), "', '") + "']"})
 			}
 		}
 		for _, id := range keys(t.src) {

@@ -37,7 +37,7 @@ func (t *transform) implicitAPI() {
 		}
 	}
 	if len(t.bad) > 0 {
-		panic(problem{text: t.bad[len(t.bad)-1] /* reported already */})
+		return // which ends the transform
 	}
 	a.conditionOfImplicit()
 	a.conditionsOfPaths()

@@ -84,14 +84,14 @@ func TestMutations(t *testing.T) {
 			texts = append(texts, string(b))
 		}
 	}
-	rounds := 3000 / len(texts)
+	rounds := 1500 / len(texts)
 	r := rand.New(rand.NewPCG(1, 2))
 	if _, err := Transform(load(t, app), Input{Region: "us-east-1", Partition: "aws"}); err != nil {
 		t.Fatalf("the template itself: %v", err)
 	}
 	for _, text := range texts {
 		doc := load(t, text)
-		for range max(rounds, 20) {
+		for range max(rounds, 4) {
 			m := clone(doc).(object)
 			for range 1 + r.IntN(2) {
 				mutate(r, m)

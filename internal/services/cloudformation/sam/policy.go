@@ -102,7 +102,7 @@ var policyTemplates = map[string][]string{
 func (m *macro) policyTemplate(name string, given any) object {
 	values, ok := given.(object)
 	if !ok {
-		refuse(m.id, "Must specify valid parameter values for policy template '%s'", name)
+		refuseProperty(m.id, "Policies", "Must specify valid parameter values for policy template '%s'", name)
 	}
 	var missing []string
 	used := map[string]bool{}
@@ -134,7 +134,7 @@ func (m *macro) policyTemplate(name string, given any) object {
 	}
 	if len(missing) > 0 {
 		sort.Strings(missing)
-		refuse(m.id, "Following required parameters of policy template '%s' don't have values: ['%s']", name, strings.Join(missing, "', '"))
+		refuseProperty(m.id, "Policies", "Following required parameters of policy template '%s' don't have values: ['%s']", name, strings.Join(missing, "', '"))
 	}
 	return object{"Statement": statements}
 }
@@ -200,7 +200,7 @@ func (m *macro) policyKind(p any) policyKind {
 		case isNoValue(list[1]):
 			return b
 		}
-		refuse(m.id, "Different policy types within the same Fn::If statement is unsupported. Separate different policy types into different Fn::If statements")
+		refuseProperty(m.id, "Policies", "Different policy types within the same Fn::If statement is unsupported. Separate different policy types into different Fn::If statements")
 	}
 	switch v := p.(type) {
 	case string:

@@ -57,12 +57,12 @@ func (m *macro) check(kinds propertyKinds) {
 		}
 		if !ok {
 			if later[name] == strings.TrimPrefix(kind, prefix) {
-				refuse(m.id, "property %s of %s is not supported yet.", name, kind)
+				refuseProperty(m.id, name, "property %s of %s is not supported yet.", name, kind)
 			}
-			refuse(m.id, "property %s not defined for resource of type %s", name, kind)
+			refuseProperty(m.id, name, "property %s not defined for resource of type %s", name, kind)
 		}
 		if v := m.props[name]; v != nil && !intrinsic(v) && !fits(v, k) {
-			refuse(m.id, "Type of property '%s' is invalid.", name)
+			refuseProperty(m.id, name, "Type of property '%s' is invalid.", name)
 		}
 	}
 	for name := range kinds {

@@ -87,7 +87,7 @@ func (m *macro) policy(r *role, i int, entry any) {
 			return v
 		}))
 	default:
-		refuse(m.id, "Policy at index %d in the 'Policies' property is not valid", i)
+		refuseProperty(m.id, "Policies", "Policy at index %d in the 'Policies' property is not valid", i)
 	}
 }
 

@@ -22,34 +22,53 @@ type Input struct {
 }
 
 // Error is a template that the transform refuses, with everything that is wrong.
-type Error struct{ Problems []string }
+type Error struct{ Problems []Problem }
 
 // Error implements error, in the words of AWS's transform.
 func (e *Error) Error() string {
-	return fmt.Sprintf("Invalid Serverless Application Specification document. Number of errors found: %d. %s", len(e.Problems), strings.Join(e.Problems, " "))
+	var b strings.Builder
+	fmt.Fprintf(&b, "Invalid Serverless Application Specification document. Number of errors found: %d.", len(e.Problems))
+	for _, p := range e.Problems {
+		b.WriteString(" " + p.String())
+	}
+	return b.String()
 }
 
-// problem is one thing that is wrong. It travels as a panic within the package,
-// and is caught at the resource that it concerns.
-type problem struct{ id, event, text string }
-
-func (p problem) String() string {
-	if p.id == "" {
-		return p.text
-	}
-	if p.event != "" {
-		return fmt.Sprintf("Resource with id [%s] is invalid. Event with id [%s] is invalid. %s", p.id, p.event, p.text)
-	}
-	return fmt.Sprintf("Resource with id [%s] is invalid. %s", p.id, p.text)
+// Problem is one thing that is wrong.
+type Problem struct {
+	ID    string // of the resource; "" if it concerns the whole template
+	Event string // of the function's event, if it concerns one
+	Text  string
+	// Path leads from the resource to what is wrong, as far as is known.
+	Path []string
 }
+
+// String words the problem as AWS's transform does.
+func (p Problem) String() string {
+	switch {
+	case p.ID == "":
+		return p.Text
+	case p.Event != "":
+		return fmt.Sprintf("Resource with id [%s] is invalid. Event with id [%s] is invalid. %s", p.ID, p.Event, p.Text)
+	}
+	return fmt.Sprintf("Resource with id [%s] is invalid. %s", p.ID, p.Text)
+}
+
+// A Problem travels as a panic within the package, and is caught at the resource
+// that it concerns.
 
 // refuse ends the work on a resource.
 func refuse(id, format string, args ...any) {
-	panic(problem{id: id, text: fmt.Sprintf(format, args...)})
+	panic(Problem{ID: id, Text: fmt.Sprintf(format, args...)})
+}
+
+// refuseProperty ends the work on a resource because of one of its properties.
+func refuseProperty(id, name, format string, args ...any) {
+	panic(Problem{ID: id, Text: fmt.Sprintf(format, args...), Path: []string{"Properties", name}})
 }
 
 func refuseEvent(id, event, format string, args ...any) {
-	panic(problem{id: id, event: event, text: fmt.Sprintf(format, args...)})
+	panic(Problem{ID: id, Event: event, Text: fmt.Sprintf(format, args...), Path: []string{"Properties", "Events", event}})
 }
 
 // transform is one run.
@@ -64,7 +83,7 @@ type transform struct {
 	shared usagePlan
 	// managed maps the names of managed policies to their ARNs.
 	managed map[string]string
-	bad     []string
+	bad     []Problem
 }
 
 // Transform returns the template that doc stands for; doc stays as it is. The
@@ -78,9 +97,9 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	t.params = parameters(t.doc, in)
 	t.src, _ = t.doc["Resources"].(object)
 	if len(t.src) == 0 {
-		return nil, &Error{[]string{"'Resources' section is required"}}
+		return nil, &Error{[]Problem{{Text: "'Resources' section is required"}}}
 	}
-	if !t.try(t.prepare) {
+	if !t.try(t.prepare) || len(t.bad) > 0 {
 		return nil, &Error{t.bad}
 	}
 	t.out = object{}
@@ -106,8 +125,8 @@ func (t *transform) try(f func()) (ok bool) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
-		case problem:
-			t.bad = append(t.bad, p.String())
+		case Problem:
+			t.bad = append(t.bad, p)
 			ok = false
 		default:
 			panic(p)

@@ -6,12 +6,12 @@ func (m *macro) table() {
 	if pk, ok := m.props["PrimaryKey"].(object); ok && len(pk) > 0 {
 		for _, name := range []string{"Name", "Type"} {
 			if pk[name] == nil {
-				refuse(m.id, "Property 'PrimaryKey.%s' is required.", name)
+				refuseProperty(m.id, "PrimaryKey", "Property 'PrimaryKey.%s' is required.", name)
 			}
 		}
 		kind, ok := map[any]string{"String": "S", "Number": "N", "Binary": "B"}[scalar(pk["Type"])]
 		if !ok {
-			refuse(m.id, "Invalid 'Type' %q.", plain(pk["Type"]))
+			refuseProperty(m.id, "PrimaryKey", "Invalid 'Type' %q.", plain(pk["Type"]))
 		}
 		key = object{"AttributeName": pk["Name"], "AttributeType": kind}
 	}

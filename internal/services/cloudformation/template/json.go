@@ -7,6 +7,7 @@ import (
 	"io"
 	"sort"
 	"strconv"
+	"strings"
 )
 
 // parseJSON reads a JSON template. Unlike encoding/json it refuses duplicate keys
@@ -33,7 +34,10 @@ func parseJSON(text []byte) (*Node, error) {
 		at := int(p.dec.InputOffset())
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			at = int(syntax.Offset) - 1
+			at = max(at, int(syntax.Offset)-1)
+		}
+		for at < len(text) && strings.IndexByte(" \t\r\n,:", text[at]) >= 0 {
+			at++
 		}
 		return nil, formatError(p.pos(at), "JSON not well-formed.")
 	}
@@ -59,7 +63,7 @@ func (p *jsonParser) pos(offset int) Pos {
 // next is where the next token begins.
 func (p *jsonParser) next() Pos {
 	i := int(p.dec.InputOffset())
-	for i < len(p.text) && bytes.IndexByte([]byte(" \t\r\n,:"), p.text[i]) >= 0 {
+	for i < len(p.text) && strings.IndexByte(" \t\r\n,:", p.text[i]) >= 0 {
 		i++
 	}
 	return p.pos(i)

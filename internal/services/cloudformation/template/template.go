@@ -108,8 +108,10 @@ var sections = []string{"AWSTemplateFormatVersion", "Description", "Metadata", "
 
 func (r *reader) template(doc map[string]any, t *Template) {
 	var unknown []string
+	// Globals is SAM's section, and its transform takes it out.
+	serverless := contains(r.transforms(doc["Transform"]), "AWS::Serverless-2016-10-31")
 	for _, k := range sortedKeys(doc) {
-		if !contains(sections, k) {
+		if !contains(sections, k) && !(k == "Globals" && serverless) {
 			unknown = append(unknown, k)
 		}
 	}
