@@ -15,7 +15,7 @@ import (
 func BenchmarkDeploy(b *testing.B) {
 	for _, n := range []int{20, 200} {
 		b.Run(fmt.Sprint(n, " resources"), func(b *testing.B) {
-			store, err := pebble.Open(b.TempDir())
+			store, err := pebble.Open(b.TempDir(), pebble.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
