@@ -160,15 +160,20 @@ func unusable(name string, err error) error {
 	return err
 }
 
+// folder makes a folder with those above it, open to everybody whatever the
+// process' umask is.
 func (u *unpacker) folder(name string) error {
 	if name == "." || u.made[name] {
 		return nil
 	}
-	if err := u.root.MkdirAll(name, 0o755); err != nil {
+	if err := u.folder(path.Dir(name)); err != nil {
+		return err
+	}
+	if err := u.root.Mkdir(name, 0o755); err != nil {
 		return unusable(name, err)
 	}
 	u.made[name] = true
-	return nil
+	return u.root.Chmod(name, 0o755)
 }
 
 // link notes a symbolic link that stays inside the package.

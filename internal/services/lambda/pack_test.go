@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -46,6 +47,7 @@ func zipped(t testing.TB, entries ...entry) []byte {
 
 func TestUnpack(t *testing.T) {
 	dir := t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o077)) // it must not matter
 	z := zipped(t,
 		entry{"bin/", "", fs.ModeDir | 0o755}, entry{"bin/run", "#!", 0o700}, entry{"a/b/data.txt", "data", 0o600}, entry{`win\file.js`, "x", 0},
 		entry{"a/link", "b/data.txt", fs.ModeSymlink | 0o777},
@@ -53,7 +55,7 @@ func TestUnpack(t *testing.T) {
 	if err := unpack(bytes.NewReader(z), int64(len(z)), dir, maxUnzipped); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]fs.FileMode{"bin/run": 0o755, "a/b/data.txt": 0o644, "win/file.js": 0o644} {
+	for name, want := range map[string]fs.FileMode{"bin": 0o755, "a/b": 0o755, "win": 0o755, "bin/run": 0o755, "a/b/data.txt": 0o644, "win/file.js": 0o644} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)

@@ -418,11 +418,12 @@ func TestIdleAndExpiry(t *testing.T) {
 	if got := st.answer(t, "f", `{"do":"count"}`); !strings.Contains(got, `"calls":1`) {
 		t.Errorf("after it was idle: %s", got)
 	}
-	// Credentials live an hour; the environment is replaced before they end.
+	// Credentials live an hour and are shared while they are fresh; an environment
+	// is replaced before they end.
 	p.mu.Lock()
 	expires := p.idle[0].expires
 	p.mu.Unlock()
-	if left := expires.Sub(st.Clock.Now()); left > 55*time.Minute || left < 50*time.Minute {
+	if left := expires.Sub(st.Clock.Now()); left > time.Hour-credentialsMargin || left < credentialsFresh-credentialsMargin {
 		t.Errorf("the environment lives for %v", left)
 	}
 	e, err := p.take(t.Context())

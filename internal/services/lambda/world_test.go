@@ -145,13 +145,23 @@ func (identities) Assume(_ context.Context, role, session, _ string) (call.Ident
 	}}, nil
 }
 
-// shared is what all tests use together: it costs time to make.
-var shared = sync.OnceValues(func() (*engine.Catalog, error) {
+// testDir is for what all tests use together.
+var testDir string
+
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "lambda-test-")
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
-	return engine.NewCatalog(engine.CatalogConfig{Dir: dir, Path: os.Getenv("PATH"), Home: os.Getenv("HOME")})
+	testDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// shared finds the interpreters, which takes a moment.
+var shared = sync.OnceValues(func() (*engine.Catalog, error) {
+	return engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(testDir, "runtimes"), Path: os.Getenv("PATH"), Home: os.Getenv("HOME")})
 })
 
 // option changes what the room is given.
