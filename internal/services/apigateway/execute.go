@@ -3,6 +3,7 @@ package apigateway
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -161,16 +162,32 @@ func (x *exchange) header(name string) string {
 	return ""
 }
 
+// digits returns the first 32 hexadecimal digits of the request's id; one of
+// another form is padded.
+func (x *exchange) digits() (d [32]byte) {
+	n := 0
+	for i := 0; i < len(x.rq.ID) && n < len(d); i++ {
+		if c := x.rq.ID[i]; c >= '0' && c <= '9' || c >= 'a' && c <= 'f' {
+			d[n] = c
+			n++
+		}
+	}
+	for ; n < len(d); n++ {
+		d[n] = '0'
+	}
+	return d
+}
+
 // identify gives the request its ids: those that the gateway makes follow from
 // the request's id, which is random.
 func (x *exchange) identify() {
 	x.rq.ID = x.in.RequestID
 	var raw [16]byte
-	digits := strings.ReplaceAll(x.rq.ID, "-", "")
-	if n, err := hex.Decode(raw[:], []byte(digits[:min(len(digits), 32)])); err != nil || n < len(raw) {
-		copy(raw[:], x.rq.ID)
-	}
-	x.rq.ExtendedID = base64.StdEncoding.EncodeToString(raw[:11])
+	var text [16]byte
+	digits := x.digits()
+	_, _ = hex.Decode(raw[:], digits[:]) // they are digits
+	base64.StdEncoding.Encode(text[:], raw[:11])
+	x.rq.ExtendedID = string(text[:])
 }
 
 // trace returns the trace header that goes on: the caller's, or a new root.
@@ -178,15 +195,15 @@ func (x *exchange) trace() string {
 	if x.in.TraceHeader != "" {
 		return x.in.TraceHeader
 	}
-	digits := strings.ReplaceAll(x.rq.ID, "-", "")
-	for len(digits) < 24 {
-		digits += "0"
-	}
-	epoch := strconv.FormatInt(x.in.Time.Unix()&0xffffffff, 16)
-	for len(epoch) < 8 {
-		epoch = "0" + epoch
-	}
-	return "Root=1-" + epoch + "-" + digits[:24]
+	const form = "Root=1-00000000-000000000000000000000000"
+	var b [len(form)]byte
+	copy(b[:], form)
+	var epoch [4]byte
+	binary.BigEndian.PutUint32(epoch[:], uint32(x.in.Time.Unix()))
+	hex.Encode(b[len("Root=1-"):], epoch[:])
+	digits := x.digits()
+	copy(b[len("Root=1-00000000-"):], digits[:24])
+	return string(b[:])
 }
 
 // Context implements mapping.Vars.

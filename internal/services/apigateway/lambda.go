@@ -44,19 +44,21 @@ func (p *lambdaProxy) run(ctx context.Context, s *Service, x *exchange) *failure
 	stop()
 	late := errors.Is(context.Cause(ctx), errTimeout)
 	cancel(nil)
+	if err == nil {
+		if out.FunctionError != nil {
+			return badResponse
+		}
+		return x.take(out.Payload)
+	}
 	switch {
-	case err != nil && late:
+	case late:
 		return timedOut
 	case fault.Is(err, "RequestTooLargeException"), fault.Is(err, "RequestEntityTooLargeException"):
 		return tooLarge
-	case err != nil:
-		// The function is not there, may not be called, or cannot run: the
-		// caller learns no more than AWS tells.
-		return misconfigure
-	case out.FunctionError != nil:
-		return badResponse
 	}
-	return x.take(out.Payload)
+	// The function is not there, may not be called, or cannot run: the caller
+	// learns no more than AWS tells.
+	return misconfigure
 }
 
 // take makes a function's response the answer.

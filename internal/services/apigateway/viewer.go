@@ -96,15 +96,23 @@ func (x *exchange) read(r *http.Request) *failure {
 // write sends the answer.
 func (x *exchange) write(w http.ResponseWriter) {
 	h := w.Header()
-	h["X-Amzn-Requestid"] = []string{x.rq.ID}
-	h["X-Amz-Apigw-Id"] = []string{x.rq.ExtendedID}
+	values := make([]string, 0, len(x.headers)+3) // that of each header line
+	set := func(name, value string) {
+		values = append(values, value)
+		if had := h[name]; had != nil {
+			h[name] = append(had, value)
+			return
+		}
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("X-Amzn-Requestid", x.rq.ID)
+	set("X-Amz-Apigw-Id", x.rq.ExtendedID)
 	for _, l := range x.headers {
-		name := http.CanonicalHeaderKey(l.Name)
-		h[name] = append(h[name], l.Value)
+		set(http.CanonicalHeaderKey(l.Name), l.Value)
 	}
 	bodiless := x.status == http.StatusNoContent || x.status == http.StatusNotModified
 	if !bodiless {
-		h["Content-Length"] = []string{strconv.Itoa(len(x.body))}
+		set("Content-Length", strconv.Itoa(len(x.body)))
 	}
 	w.WriteHeader(x.status)
 	if !bodiless && len(x.body) > 0 && x.rq.Method != http.MethodHead {

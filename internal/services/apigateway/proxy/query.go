@@ -58,7 +58,8 @@ func appendParameters(dst []byte, raw string) []byte {
 	if len(pairs) == 0 {
 		return appendParameters(dst, "")
 	}
-	first, next, last := group(pairs)
+	var few [3 * fewPairs]int
+	first, next, last := group(pairs, few[:])
 	dst = append(dst, `,"queryStringParameters":{`...)
 	for n, i := range first {
 		if n > 0 {
@@ -86,10 +87,12 @@ func appendParameters(dst []byte, raw string) []byte {
 
 // group chains pairs of equal keys: first are the indexes of each key's first
 // pair, next leads from a pair to the following one (-1 ends), last from the
-// first to the last.
-func group(pairs []pair) (first, next, last []int) {
-	space := make([]int, 3*len(pairs))
-	first, next, last = space[:0:len(pairs)], space[len(pairs):2*len(pairs)], space[2*len(pairs):]
+// first to the last. space is where they stand, if it is large enough.
+func group(pairs []pair, space []int) (first, next, last []int) {
+	if len(space) < 3*len(pairs) {
+		space = make([]int, 3*len(pairs))
+	}
+	first, next, last = space[:0:len(pairs)], space[len(pairs):2*len(pairs)], space[2*len(pairs):3*len(pairs)]
 	var index map[string]int
 	if len(pairs) > fewPairs {
 		index = make(map[string]int, len(pairs))

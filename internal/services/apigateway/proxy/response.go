@@ -15,6 +15,8 @@ type Response struct {
 	Base64  bool
 
 	multi []Header
+	// tmp and keys are the scanner's.
+	tmp, keys []byte
 }
 
 // ErrMalformed says that a function returned something that is not a response.
@@ -28,7 +30,8 @@ const maxHeaders = 1000
 func (r *Response) Parse(payload []byte) error {
 	r.Status, r.Base64 = 200, false
 	r.Headers, r.multi, r.Body = r.Headers[:0], r.multi[:0], r.Body[:0]
-	s := scanner{b: payload}
+	s := scanner{b: payload, tmp: r.tmp, keys: r.keys}
+	defer func() { r.tmp, r.keys = s.tmp, s.keys }()
 	if !s.object(func(key []byte) bool {
 		switch string(key) {
 		case "statusCode":
