@@ -4,25 +4,24 @@ import (
 	"errors"
 
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
-	"github.com/tierra-cloud/tierra/internal/kernel/fault"
-	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
 
-// faultOf makes the fault of an error of the definition's rules; faults stay.
+// faultOf makes the fault of a problem; other errors stay as they are.
 func faultOf(err error) error {
-	var conflict *definition.Conflict
+	var p *problem.Problem
 	switch {
-	case err == nil || fault.As(err) != nil:
+	case !errors.As(err, &p):
 		return err
-	case errors.As(err, &conflict):
-		return api.ConflictException("%s", conflict.Text)
+	case p.Conflict:
+		return api.ConflictException("%s", p.Text)
 	}
-	return api.BadRequestException("%s", err.Error())
+	return api.BadRequestException("%s", p.Text)
 }
 
 // refuse names a setting that would not act.
 func refuse(setting string) error {
-	return api.BadRequestException("%s", definition.Refusal(setting).Error())
+	return api.BadRequestException("%s", problem.Unsupported(setting).Error())
 }
 
 // refuseAny refuses the first setting that was given.

@@ -1,11 +1,10 @@
 package definition
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
 
 // ResponseTypes are the types of gateway response with their status codes; the
@@ -48,11 +47,11 @@ func ResponseStatus(typ string) (status string, ok bool) {
 // Check checks a gateway response.
 func (g *GatewayResponse) Check() error {
 	if g.Status != "" && (len(g.Status) != 3 || g.Status[0] < '2' || g.Status[0] > '5' || strings.Trim(g.Status, "0123456789") != "") {
-		return errors.New("Invalid status code specified: " + g.Status) //nolint:staticcheck // AWS's words
+		return problem.New("Invalid status code specified: %s", g.Status)
 	}
 	for dest, expr := range g.Parameters {
 		if name, ok := strings.CutPrefix(dest, "gatewayresponse.header."); !ok || name == "" {
-			return fmt.Errorf("Invalid gateway response parameter specified: %s", dest) //nolint:staticcheck // AWS's words
+			return problem.New("Invalid gateway response parameter specified: %s", dest)
 		}
 		v, err := mapping.Parse(expr)
 		if err != nil {

@@ -1,14 +1,13 @@
 package definition
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
 
 // Limits.
@@ -26,17 +25,6 @@ const (
 	Mock  = "MOCK"
 )
 
-// Conflict is an error that says that something is there already.
-type Conflict struct{ Text string }
-
-// Error implements error.
-func (c *Conflict) Error() string { return c.Text }
-
-// Refusal words that a setting is not honoured by this version.
-func Refusal(setting string) error {
-	return fmt.Errorf("Tierra does not support %s yet; it refuses what it would not honour.", setting) //nolint:staticcheck // goes out as a message
-}
-
 var (
 	partPattern = regexp.MustCompile(`^(?:[a-zA-Z0-9._:~@$&'()*+,;=!%-]+|\{[a-zA-Z0-9._-]+\+?\})$`)
 	methods     = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"}
@@ -48,23 +36,23 @@ var (
 // is the id of the resource that gets the part, if it exists already.
 func (a *API) CheckPart(parent *Resource, part, self string) error {
 	if !partPattern.MatchString(part) {
-		return errors.New("Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the beginning and the end.") //nolint:staticcheck // AWS's words
+		return problem.New("Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the beginning and the end.")
 	}
 	if strings.HasSuffix(parent.Part, "+}") {
-		return fmt.Errorf("Cannot create a child of a resource with a greedy path variable: %s", parent.Part) //nolint:staticcheck // AWS's words
+		return problem.New("Cannot create a child of a resource with a greedy path variable: %s", parent.Part)
 	}
 	if self == "" && len(a.Resources) >= MaxResources {
-		return errors.New("Maximum number of resources for this API has been reached. Please contact AWS if you need additional resources.") //nolint:staticcheck // AWS's words
+		return problem.New("Maximum number of resources for this API has been reached. Please contact AWS if you need additional resources.")
 	}
 	for _, c := range a.Children(parent.ID) {
 		if c.ID == self {
 			continue
 		}
 		if c.Part == part {
-			return &Conflict{"Another resource with the same parent already has this name: " + part}
+			return problem.Conflict("Another resource with the same parent already has this name: %s", part)
 		}
 		if kind(part) != literal && kind(c.Part) == kind(part) {
-			return fmt.Errorf("A sibling (%s) of this resource already has a variable path part -- only one is allowed", c.Part) //nolint:staticcheck // AWS's words
+			return problem.New("A sibling (%s) of this resource already has a variable path part -- only one is allowed", c.Part)
 		}
 	}
 	return nil
@@ -89,7 +77,7 @@ func kind(part string) int {
 // CheckHTTPMethod checks the HTTP method of a method.
 func CheckHTTPMethod(m string) error {
 	if !slices.Contains(methods, m) {
-		return errors.New("Invalid HttpMethod specified. Valid options are GET,POST,PUT,DELETE,PATCH,OPTIONS,HEAD,ANY") //nolint:staticcheck // AWS's words
+		return problem.New("Invalid HttpMethod specified. Valid options are GET,POST,PUT,DELETE,PATCH,OPTIONS,HEAD,ANY")
 	}
 	return nil
 }
@@ -97,7 +85,7 @@ func CheckHTTPMethod(m string) error {
 // CheckStatus checks the status code of a response.
 func CheckStatus(s string) error {
 	if len(s) != 3 || s[0] < '2' || s[0] > '5' || s[1] < '0' || s[1] > '9' || s[2] < '0' || s[2] > '9' {
-		return errors.New("Invalid status code specified: " + s) //nolint:staticcheck // AWS's words
+		return problem.New("Invalid status code specified: %s", s)
 	}
 	return nil
 }
@@ -108,7 +96,7 @@ func CheckParameters(names map[string]bool) error {
 		rest, ok := strings.CutPrefix(n, "method.request.")
 		place, name, dot := strings.Cut(rest, ".")
 		if !ok || !dot || name == "" || !slices.Contains([]string{"header", "querystring", "path", "multivalueheader", "multivaluequerystring"}, place) {
-			return fmt.Errorf("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", n) //nolint:staticcheck // AWS's words
+			return problem.New("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", n)
 		}
 	}
 	return nil
@@ -118,7 +106,7 @@ func CheckParameters(names map[string]bool) error {
 func CheckResponseParameters(names map[string]bool) error {
 	for n := range names {
 		if rest, ok := strings.CutPrefix(n, "method.response.header."); !ok || rest == "" {
-			return fmt.Errorf("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", n) //nolint:staticcheck // AWS's words
+			return problem.New("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", n)
 		}
 	}
 	return nil
@@ -143,28 +131,28 @@ func (m *Method) CheckMapped(status string, r *IntegrationResponse) error {
 			return invalidMapping(err.Error())
 		}
 		if v.OfIntegration() {
-			return Refusal("mapping " + expr + " of an integration of type " + Mock)
+			return problem.Unsupported("mapping " + expr + " of an integration of type " + Mock)
 		}
 	}
 	if mr == nil {
-		return errors.New("Invalid Response status code specified") //nolint:staticcheck // AWS's words
+		return problem.New("Invalid Response status code specified")
 	}
 	if r.Pattern != nil {
 		if _, err := regexp.Compile(*r.Pattern); err != nil {
-			return errors.New("Invalid selection pattern specified.") //nolint:staticcheck // AWS's words
+			return problem.New("Invalid selection pattern specified.")
 		}
 	}
 	return checkTemplates(r.Templates)
 }
 
 func invalidMapping(text string) error {
-	return fmt.Errorf("Invalid mapping expression specified: Validation Result: warnings : [], errors : [%s]", text) //nolint:staticcheck // AWS's words
+	return problem.New("Invalid mapping expression specified: Validation Result: warnings : [], errors : [%s]", text)
 }
 
 func checkTemplates(t map[string]string) error {
 	for typ, text := range t {
 		if err := mapping.Constant(text); err != nil {
-			return fmt.Errorf("Tierra does not support mapping templates with references or directives yet: in that for %s, %w.", typ, err) //nolint:staticcheck // goes out as a message
+			return problem.New("Tierra does not support mapping templates with references or directives yet: in that for %s, %s.", typ, err)
 		}
 	}
 	return nil
@@ -182,28 +170,28 @@ func (i *Integration) Check() error {
 			return err
 		}
 	case "AWS", "HTTP", "HTTP_PROXY":
-		return Refusal("integrations of type " + i.Type)
+		return problem.Unsupported("integrations of type " + i.Type)
 	default:
-		return errors.New("Invalid integration type specified: " + i.Type) //nolint:staticcheck // AWS's words
+		return problem.New("Invalid integration type specified: %s", i.Type)
 	}
 	switch i.Passthrough {
 	case "", "WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER":
 	default:
-		return errors.New("Invalid passthrough behavior specified: " + i.Passthrough) //nolint:staticcheck // AWS's words
+		return problem.New("Invalid passthrough behavior specified: %s", i.Passthrough)
 	}
 	if i.Timeout != 0 && (i.Timeout < minTimeout || i.Timeout > maxTimeout) {
-		return fmt.Errorf("Timeout should be between %d ms and %d ms", minTimeout, maxTimeout) //nolint:staticcheck // AWS's words
+		return problem.New("Timeout should be between %d ms and %d ms", minTimeout, maxTimeout)
 	}
 	if c := i.Credentials; c != "" {
 		if i.Type == Mock {
-			return Refusal("credentials of an integration of type " + Mock)
+			return problem.Unsupported("credentials of an integration of type " + Mock)
 		}
 		a, ok := arn.Parse(c)
 		if !ok {
-			return errors.New("Invalid ARN specified in the request") //nolint:staticcheck // AWS's words
+			return problem.New("Invalid ARN specified in the request")
 		}
 		if a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") || strings.Contains(c, "${") {
-			return Refusal("the integration credentials " + c)
+			return problem.Unsupported("the integration credentials " + c)
 		}
 	}
 	return nil
@@ -211,22 +199,22 @@ func (i *Integration) Check() error {
 
 func (i *Integration) checkURI() error {
 	if i.HTTPMethod == "" {
-		return errors.New("Enumeration value for HttpMethod must be non-empty") //nolint:staticcheck // AWS's words
+		return problem.New("Enumeration value for HttpMethod must be non-empty")
 	}
 	if CheckHTTPMethod(i.HTTPMethod) != nil {
-		return errors.New("Invalid integration HTTP method specified: " + i.HTTPMethod) //nolint:staticcheck // AWS's words
+		return problem.New("Invalid integration HTTP method specified: %s", i.HTTPMethod)
 	}
 	plain := stagePart.ReplaceAllString(i.URI, "stagevariable")
 	a, ok := arn.Parse(plain)
 	switch {
 	case !ok:
-		return errors.New("Invalid ARN specified in the request") //nolint:staticcheck // AWS's words
+		return problem.New("Invalid ARN specified in the request")
 	case a.Service != "apigateway" || !strings.Contains(a.Resource, "path/") && !strings.Contains(a.Resource, "action/"):
-		return errors.New("AWS ARN for integration must contain path or action") //nolint:staticcheck // AWS's words
+		return problem.New("AWS ARN for integration must contain path or action")
 	case a.Account == "lambda" && !functionURI.MatchString(plain):
-		return errors.New("Invalid function ARN or invalid uri") //nolint:staticcheck // AWS's words
+		return problem.New("Invalid function ARN or invalid uri")
 	case a.Account != "lambda":
-		return errors.New("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.") //nolint:staticcheck // AWS's words
+		return problem.New("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.")
 	}
 	return nil
 }
@@ -255,12 +243,12 @@ func (a *API) Ready() error {
 		for _, m := range r.Methods {
 			any = true
 			if m.Integration == nil {
-				return errors.New("No integration defined for method") //nolint:staticcheck // AWS's words
+				return problem.New("No integration defined for method")
 			}
 		}
 	}
 	if !any {
-		return errors.New("The REST API doesn't contain any methods") //nolint:staticcheck // AWS's words
+		return problem.New("The REST API doesn't contain any methods")
 	}
 	return nil
 }

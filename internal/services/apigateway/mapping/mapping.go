@@ -5,9 +5,10 @@
 package mapping
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
 
 // Vars is a request as expressions see it. What is not there is "".
@@ -63,12 +64,12 @@ func Parse(expr string) (Value, error) {
 	for _, p := range prefixes {
 		if name, ok := strings.CutPrefix(expr, p.prefix); ok && name != "" {
 			if p.from == context && !slices.Contains(ContextNames, name) {
-				return Value{}, fmt.Errorf("Tierra does not know the variable %s", expr) //nolint:staticcheck // part of a message
+				return Value{}, problem.New("Tierra does not know the variable %s", expr)
 			}
 			return Value{p.from, name}, nil
 		}
 	}
-	return Value{}, fmt.Errorf("Invalid mapping expression specified: %s", expr) //nolint:staticcheck // AWS's words
+	return Value{}, problem.New("Invalid mapping expression specified: %s", expr)
 }
 
 // OfIntegration reports whether the value is taken from an integration's response.
@@ -156,11 +157,11 @@ func Constant(template string) error {
 		switch template[i] {
 		case '$':
 			if letter || next == '{' || next == '!' {
-				return fmt.Errorf("there is the reference %.20q", template[i:])
+				return problem.New("there is the reference %.20q", template[i:])
 			}
 		case '#':
 			if letter || strings.IndexByte("{#*@[", next) >= 0 {
-				return fmt.Errorf("there is the directive or comment %.20q", template[i:])
+				return problem.New("there is the directive or comment %.20q", template[i:])
 			}
 		}
 	}

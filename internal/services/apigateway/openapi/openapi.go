@@ -6,13 +6,13 @@ package openapi
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
 
 // Document is what a document says.
@@ -24,20 +24,12 @@ type Document struct {
 	Warnings               []string
 }
 
-// Errors are the reasons why a document cannot be imported.
-type Errors []string
-
-// Error implements error, in AWS's form.
-func (e Errors) Error() string {
-	return "Errors found during import:\n\t" + strings.Join(e, "\n\t")
-}
-
 type importer struct {
 	root   object
 	doc    *Document
 	api    *definition.API
 	newID  func() string
-	errors Errors
+	errors []string
 }
 
 // extension is the prefix of API Gateway's own members.
@@ -55,7 +47,7 @@ func Parse(body []byte, root string, newID func() string) (*Document, error) {
 	}
 	if s, v := text(o["swagger"]), text(o["openapi"]); !strings.HasPrefix(s, "2") && !strings.HasPrefix(v, "3.0") {
 		if v != "" {
-			return nil, fmt.Errorf("Unsupported OpenAPI version specified: %s", v) //nolint:staticcheck // in the manner of AWS's
+			return nil, problem.New("Unsupported OpenAPI version specified: %s", v)
 		}
 		return nil, errInput
 	}
@@ -74,7 +66,7 @@ func Parse(body []byte, root string, newID func() string) (*Document, error) {
 		im.path(p, item)
 	}
 	if len(im.errors) > 0 {
-		return nil, im.errors
+		return nil, problem.New("Errors found during import:\n\t%s", strings.Join(im.errors, "\n\t"))
 	}
 	return im.doc, nil
 }
@@ -83,7 +75,7 @@ func (im *importer) fail(format string, args ...any) {
 	im.errors = append(im.errors, fmt.Sprintf(format, args...))
 }
 
-func (im *importer) refuse(setting string) { im.fail("%s", definition.Refusal(setting).Error()) }
+func (im *importer) refuse(setting string) { im.fail("%s", problem.Unsupported(setting).Error()) }
 
 func (im *importer) warn(format string, args ...any) {
 	im.doc.Warnings = append(im.doc.Warnings, fmt.Sprintf(format, args...))
@@ -229,7 +221,7 @@ func (im *importer) method(op, item object) (*definition.Method, error) {
 	}
 	for _, k := range sorted(op) {
 		if name, ok := strings.CutPrefix(k, extension); ok && name != "integration" && name != "auth" {
-			return nil, definition.Refusal(k)
+			return nil, problem.Unsupported(k)
 		}
 	}
 	for _, list := range []any{item["parameters"], op["parameters"]} {
@@ -260,7 +252,7 @@ func (im *importer) method(op, item object) (*definition.Method, error) {
 // security refuses what would have to decide.
 func (im *importer) security(op object) error {
 	if auth := child(op, extension+"auth"); auth != nil && text(auth["type"]) != "NONE" {
-		return definition.Refusal("authorization of type " + text(auth["type"]))
+		return problem.Unsupported("authorization of type " + text(auth["type"]))
 	}
 	v, own := op["security"]
 	if !own {
@@ -271,7 +263,7 @@ func (im *importer) security(op object) error {
 		o, _ := a.(object)
 		for _, name := range sorted(o) {
 			if name != "NONE" {
-				return definition.Refusal("the security requirement " + name)
+				return problem.Unsupported("the security requirement " + name)
 			}
 		}
 	}
@@ -298,7 +290,7 @@ func (im *importer) parameters(m *definition.Method, v any) error {
 		case in == "cookie" || in == "formData":
 			im.warn("Parameters in '%s' are not supported: %s is skipped", in, name)
 		default:
-			return fmt.Errorf("Invalid parameter specified: %q in %q", name, in) //nolint:staticcheck // in the manner of AWS's
+			return problem.New("Invalid parameter specified: %q in %q", name, in)
 		}
 	}
 	return nil
@@ -390,18 +382,18 @@ func (im *importer) integration(m *definition.Method, o object) error {
 			i.Timeout = int32(n)
 		case "connectionType":
 			if !strings.EqualFold(text(o[k]), "INTERNET") {
-				return definition.Refusal(k + " " + text(o[k]))
+				return problem.Unsupported(k + " " + text(o[k]))
 			}
 		case "responseTransferMode":
 			if !strings.EqualFold(text(o[k]), "BUFFERED") {
-				return definition.Refusal(k + " " + text(o[k]))
+				return problem.Unsupported(k + " " + text(o[k]))
 			}
 		default:
-			return definition.Refusal("the integration's " + k)
+			return problem.Unsupported("the integration's " + k)
 		}
 	}
 	if i.Type == "" {
-		return errors.New("Invalid integration type specified: ") //nolint:staticcheck // AWS's words
+		return problem.New("Invalid integration type specified: ")
 	}
 	if err := i.Check(); err != nil {
 		return err
@@ -412,7 +404,7 @@ func (im *importer) integration(m *definition.Method, o object) error {
 		r, _ := responses[pattern].(object)
 		status := text(r["statusCode"])
 		if r["contentHandling"] != nil {
-			return definition.Refusal("contentHandling")
+			return problem.Unsupported("contentHandling")
 		}
 		x := &definition.IntegrationResponse{Parameters: texts(r["responseParameters"]), Templates: texts(r["responseTemplates"])}
 		if pattern != "default" {

@@ -3,7 +3,6 @@ package openapi
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,13 +11,15 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
 
 // object is a JSON object.
 type object = map[string]any
 
 // errInput is AWS's answer to what cannot be read at all.
-var errInput = errors.New("Invalid OpenAPI input.") //nolint:staticcheck // AWS's words
+var errInput = problem.New("Invalid OpenAPI input.")
 
 // read reads a document in JSON or YAML.
 func read(body []byte) (object, error) {
@@ -32,7 +33,7 @@ func read(body []byte) (object, error) {
 		// Anchors could make a small document a huge one.
 		for _, t := range lexer.Tokenize(string(body)) {
 			if t.Type == token.AnchorType || t.Type == token.AliasType {
-				return nil, errors.New("Invalid OpenAPI input. YAML anchors and aliases are not taken.") //nolint:staticcheck // in the manner of AWS's
+				return nil, problem.New("Invalid OpenAPI input. YAML anchors and aliases are not taken.")
 			}
 		}
 		if err := yaml.Unmarshal(body, &v); err != nil {
