@@ -67,6 +67,9 @@ func serve(ctx context.Context, c serverFlags) error {
 			"off":   "every key is accepted, and every caller may do everything.",
 		}[c.auth])
 	}
+	if s.metrics != "" {
+		fmt.Fprintf(os.Stderr, "Metrics at %s\n", s.metrics)
+	}
 	fmt.Fprintf(os.Stderr, "Point AWS tools here with: eval \"$(tierra env%s)\"\nReady.\n", dataFlag(c.data))
 	select {
 	case <-ctx.Done():

@@ -21,6 +21,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/edge/listen"
 	"github.com/tierra-cloud/tierra/internal/edge/observe"
 	"github.com/tierra-cloud/tierra/internal/edge/pipeline"
+	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/gen"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/ids"
@@ -32,6 +33,7 @@ type server struct {
 	folder   folder
 	secrets  *secrets
 	endpoint string // "http://127.0.0.1:4566"
+	metrics  string // "http://127.0.0.1:9090/metrics"; "" if there are none
 	tier     string // the isolation that functions get
 	log      *slog.Logger
 	clock    clock.Clock
@@ -40,8 +42,11 @@ type server struct {
 	blobs    blob.Store
 	board    *call.Board
 	door     *listen.Server
-	failed   chan error
-	undo     []func()
+	// back is the way of functions in a private network to this server, at the
+	// address that it has outside.
+	back   engine.Door
+	failed chan error
+	undo   []func()
 }
 
 // startServer opens the data folder and starts everything.
@@ -69,6 +74,9 @@ func startServer(ctx context.Context, c serverFlags) (_ *server, err error) {
 	}
 	s.later(func() { _ = l.Close() })
 	s.endpoint = "http://" + reachable(l.Addr())
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		s.back = engine.Door{Port: uint16(a.Port), Serve: func(l net.Listener) { s.door.Serve(l, nil) }}
+	}
 	if s.secrets, err = s.folder.secrets(s.ids); err != nil {
 		return nil, err
 	}
@@ -152,6 +160,7 @@ func (s *server) observers(c serverFlags, log *slog.Logger) (call.Observers, err
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
+	s.metrics = "http://" + reachable(l.Addr()) + "/metrics"
 	m := observe.NewMetrics()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.Handler())
