@@ -41,7 +41,7 @@ func (s *server) furnish(ctx context.Context, mode call.Mode, network string) er
 	s.board.Gate.Identities = identity
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Key: s.secrets.DataKey,
 		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: sandbox.Network(network),
-		Endpoint: func(sandbox.Network) string { return s.endpoint }})
+		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -55,10 +56,21 @@ type Config struct {
 	TmpBytes int64
 	// Network is the network that the function is in.
 	Network sandbox.Network
+	// Door leads out of a private network; the zero Door does not.
+	Door Door
 	// InitTimeout limits the time until the runtime is ready; zero: no limit.
 	InitTimeout time.Duration
 	// Log takes what the function writes.
 	Log LogSink
+}
+
+// Door is a port of a private network's loopback interface behind which somebody
+// outside answers. It is the only way out of that network.
+type Door struct {
+	Port uint16
+	// Serve serves the listener in the background until it is closed, which it is
+	// when the environment ends.
+	Serve func(net.Listener)
 }
 
 // transport is one way to hand events to a process.
@@ -119,10 +131,14 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 			return nil, err
 		}
 		if cfg.Network == sandbox.NetworkPrivate {
-			spec.Loopback = privatePort
+			spec.Loopback = []uint16{privatePort}
 		}
 		api = h.address()
 		t = h
+	}
+	door := cfg.Network == sandbox.NetworkPrivate && cfg.Door.Serve != nil
+	if door {
+		spec.Loopback = append(spec.Loopback, cfg.Door.Port)
 	}
 	spec.Env = cfg.environ(api)
 	proc, err := cfg.Launcher.Launch(ctx, spec)
@@ -138,6 +154,10 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	if e.logs, err = newLogReader(proc.Output(), cfg.Log); err == nil {
 		go e.logs.run()
 		err = t.started(proc)
+	}
+	if err == nil && door {
+		all := proc.Listeners()
+		cfg.Door.Serve(all[len(all)-1])
 	}
 	if err == nil {
 		err = e.initialise(ctx, cfg)

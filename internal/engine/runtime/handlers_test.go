@@ -3,6 +3,10 @@
 package runtime_test
 
 import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -187,4 +191,40 @@ func TestPrivateNetwork(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// TestDoor: the door is the one way out of a private network, and it closes with
+// the environment.
+func TestDoor(t *testing.T) {
+	if !ready(t).Tier().PrivateNetwork {
+		t.Skip("this host allows no network namespaces")
+	}
+	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer outside.Close()
+	behind := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "answer to "+r.URL.Path) })}
+	closed := make(chan error, 1)
+	cfg, _ := config(t, "python3.11", "main.handler", code(t, map[string]string{"main.py": `
+import urllib.request
+def handler(event, context):
+    out = urllib.request.urlopen("http://127.0.0.1:4566/door").read().decode()
+    try:
+        urllib.request.urlopen(event["outside"], timeout=2)
+        out += ", and the host is open"
+    except OSError as e:
+        out += ", " + type(e).__name__
+    return out
+`}))
+	cfg.Network = sandbox.NetworkPrivate
+	cfg.Door = runtime.Door{Port: 4566, Serve: func(l net.Listener) { go func() { closed <- behind.Serve(l) }() }}
+	e := start(t, cfg)
+	got := string(invoke(t, e, event("d", fmt.Sprintf(`{"outside":%q}`, outside.URL))).Payload)
+	if got != `"answer to /door, URLError"` {
+		t.Errorf("got %s", got)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err == nil {
+		t.Error("the door was closed without an error")
+	}
 }

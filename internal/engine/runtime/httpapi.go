@@ -96,8 +96,8 @@ func (a *httpAPI) address() string { return a.where }
 
 func (a *httpAPI) started(p sandbox.Process) error {
 	a.gone = p.Done()
-	if l := p.Listener(); l != nil {
-		a.listener = l
+	if l := p.Listeners(); len(l) > 0 {
+		a.listener = l[0]
 	} else {
 		// On the host's network others can connect as well.
 		a.peer = newPeerCheck(p)

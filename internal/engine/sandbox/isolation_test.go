@@ -159,7 +159,7 @@ func supervise(state, what string) {
 	spec := sandbox.Spec{Env: []string{"PATH=/usr/bin:/bin"}}
 	if what == "tour" {
 		script = "id -u; id -g; echo > /tmp/x && echo /tmp is writable; echo 2>/dev/null > /etc/x || echo /etc is not; echo from outside"
-		spec.Network, spec.Loopback = sandbox.NetworkPrivate, 9001
+		spec.Network, spec.Loopback = sandbox.NetworkPrivate, []uint16{9001}
 	}
 	spec.Argv = []string{"/bin/sh", "-c", script}
 	p, err := l.Launch(ctx, spec)
@@ -169,7 +169,7 @@ func supervise(state, what string) {
 	}
 	if what == "tour" {
 		_, _ = io.Copy(os.Stdout, p.Output())
-		if p.Listener() == nil {
+		if len(p.Listeners()) != 1 {
 			fmt.Println("no listener")
 		}
 	}
@@ -385,7 +385,7 @@ func TestNothingIsLeft(t *testing.T) {
 	for i := range 5 {
 		spec := sandbox.Spec{Memory: 64 << 20, Name: "n" + strconv.Itoa(i)}
 		if l.Tier().PrivateNetwork {
-			spec.Network, spec.Loopback = sandbox.NetworkPrivate, 9001
+			spec.Network, spec.Loopback = sandbox.NetworkPrivate, []uint16{9001}
 		}
 		shell(t, l, spec, "true")
 		if _, err := l.Launch(t.Context(), sandbox.Spec{Argv: []string{"/none"}, Memory: 64 << 20}); err == nil {

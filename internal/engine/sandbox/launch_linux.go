@@ -222,7 +222,7 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 	case len(report) > 0:
 		return script.failure(report)
 	}
-	if err := p.greet(plan.spec.Loopback != 0); err != nil {
+	if err := p.greet(len(plan.spec.Loopback)); err != nil {
 		return err
 	}
 	p.l.mu.Lock()
@@ -232,19 +232,20 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 	return nil
 }
 
-// greet takes the listener and the word that all is set up.
-func (p *process) greet(listener bool) error {
-	if listener {
+// greet takes the listeners and the word that all is set up.
+func (p *process) greet(listeners int) error {
+	for range listeners {
 		fd, err := receive(p.control)
 		if err != nil {
 			return fmt.Errorf("taking the listener: %w", err)
 		}
 		f := os.NewFile(uintptr(fd), "listener")
-		p.listener, err = net.FileListener(f)
+		l, err := net.FileListener(f)
 		f.Close()
 		if err != nil {
 			return err
 		}
+		p.listeners = append(p.listeners, l)
 	}
 	var b [8]byte
 	if n, err := p.control.Read(b[:]); err != nil || n != 1 || b[0] != 'R' {

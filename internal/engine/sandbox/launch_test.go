@@ -153,7 +153,7 @@ func TestLaunchRefuses(t *testing.T) {
 		{"too long", t.Context(), sandbox.Spec{Argv: []string{"/bin/true", strings.Repeat("x", 2<<20)}}, "too long", nil},
 		{"odd name", t.Context(), sandbox.Spec{Argv: []string{"/bin/true"}, Name: "../x"}, "name", nil},
 		{"odd network", t.Context(), sandbox.Spec{Argv: []string{"/bin/true"}, Network: "bridge"}, "bridge", nil},
-		{"listener on the host", t.Context(), sandbox.Spec{Argv: []string{"/bin/true"}, Loopback: 9001}, "private", nil},
+		{"listener on the host", t.Context(), sandbox.Spec{Argv: []string{"/bin/true"}, Loopback: []uint16{9001}}, "private", nil},
 		{"cancelled", cancelled, sandbox.Spec{Argv: []string{"/bin/true"}}, "", context.Canceled},
 	} {
 		p, err := l.Launch(c.ctx, c.spec)
@@ -205,13 +205,13 @@ func TestPrivateNetwork(t *testing.T) {
 	}
 	defer host.Close()
 	spec := self(t, "attempt", "dial", "127.0.0.1:9001", host.Addr().String(), "192.0.2.1:80")
-	spec.Network, spec.Loopback = sandbox.NetworkPrivate, 9001
+	spec.Network, spec.Loopback = sandbox.NetworkPrivate, []uint16{9001}
 	p, err := l.Launch(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Output().Close()
-	c, err := p.Listener().Accept()
+	c, err := p.Listeners()[0].Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +403,7 @@ func BenchmarkLaunch(b *testing.B) {
 		spec sandbox.Spec
 	}{
 		{"host", sandbox.Spec{}},
-		{"private", sandbox.Spec{Network: sandbox.NetworkPrivate, Loopback: 9001}},
+		{"private", sandbox.Spec{Network: sandbox.NetworkPrivate, Loopback: []uint16{9001}}},
 		{"limits", sandbox.Spec{Memory: 128 << 20, Pids: 64, CPU: sandbox.CPU{Weight: 100}}},
 	}
 	b.Run("bare", func(b *testing.B) {

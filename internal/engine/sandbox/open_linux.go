@@ -145,7 +145,7 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 		l.cgroups = nil // still wanted by the next attempt
 		return nil, errors.Join(err, l.Close())
 	}
-	netErr := l.try(ctx, Spec{Network: NetworkPrivate, Loopback: 9001})
+	netErr := l.try(ctx, Spec{Network: NetworkPrivate, Loopback: []uint16{9001}})
 	report.add("private network", netErr, "network namespace with its own loopback interface",
 		"allow network namespaces (sysctl user.max_net_namespaces above 0); until then only the host's network can be used")
 	l.tier = l.describe(netErr == nil)

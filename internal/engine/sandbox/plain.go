@@ -64,7 +64,7 @@ func (l *plainLauncher) Launch(ctx context.Context, spec Spec) (_ Process, err e
 	if len(spec.Argv) == 0 || !filepath.IsAbs(spec.Argv[0]) {
 		return nil, errors.New("launching: the program must be named by its absolute path")
 	}
-	if spec.Network == NetworkPrivate || spec.Loopback != 0 {
+	if spec.Network == NetworkPrivate || len(spec.Loopback) > 0 {
 		return nil, errors.New("launching: a private network is not to be had without namespaces")
 	}
 	tmp, err := os.MkdirTemp(l.tmp, "run-")
@@ -211,8 +211,8 @@ func (p *plainProcess) User() int { return 0 }
 // Output implements Process.
 func (p *plainProcess) Output() *os.File { return p.output }
 
-// Listener implements Process.
-func (p *plainProcess) Listener() net.Listener { return nil }
+// Listeners implements Process.
+func (p *plainProcess) Listeners() []net.Listener { return nil }
 
 // Done implements Process.
 func (p *plainProcess) Done() <-chan struct{} { return p.done }

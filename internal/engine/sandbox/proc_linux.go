@@ -17,14 +17,14 @@ import (
 
 // process is one sandbox with namespaces.
 type process struct {
-	l        *launcher
-	proc     *os.Process
-	control  *os.File
-	output   *os.File
-	listener net.Listener
-	group    *group
-	host     int // the user on the host
-	user     int // the same, until it is given back
+	l         *launcher
+	proc      *os.Process
+	control   *os.File
+	output    *os.File
+	listeners []net.Listener
+	group     *group
+	host      int // the user on the host
+	user      int // the same, until it is given back
 
 	mu     sync.Mutex
 	frozen bool
@@ -86,8 +86,8 @@ func (p *process) release() error {
 		err = p.group.remove()
 		p.group = nil
 	}
-	if p.listener != nil {
-		p.listener.Close()
+	for _, l := range p.listeners {
+		l.Close()
 	}
 	if p.user != 0 {
 		p.l.users.give(p.user)
@@ -105,8 +105,8 @@ func (p *process) User() int { return p.host }
 // Output implements Process.
 func (p *process) Output() *os.File { return p.output }
 
-// Listener implements Process.
-func (p *process) Listener() net.Listener { return p.listener }
+// Listeners implements Process.
+func (p *process) Listeners() []net.Listener { return p.listeners }
 
 // Done implements Process.
 func (p *process) Done() <-chan struct{} { return p.done }

@@ -34,8 +34,9 @@ type Process interface {
 	// Output is the read end of the pipe that is both standard output and
 	// standard error of the sandbox, in the order of writing.
 	Output() *os.File
-	// Listener is the socket that Spec.Loopback asked for, or nil.
-	Listener() net.Listener
+	// Listeners are the sockets that Spec.Loopback asked for, in its order. They
+	// are closed with the sandbox.
+	Listeners() []net.Listener
 	// Done is closed when the program has ended and everything of the sandbox is gone.
 	Done() <-chan struct{}
 	// Wait blocks until the program has ended and everything of the sandbox is
@@ -80,10 +81,11 @@ type Spec struct {
 	CPU CPU
 	// Network is the network that the sandbox is in; the host's when empty.
 	Network Network
-	// Loopback is a TCP port. With a private network the sandbox listens at
-	// 127.0.0.1:Loopback inside, and Process.Listener hands the socket out.
+	// Loopback are TCP ports. With a private network the sandbox listens at
+	// 127.0.0.1:PORT inside, and Process.Listeners hands the sockets out: what is
+	// accepted there is served outside, and nothing else leads out.
 	// It is an error with the host's network.
-	Loopback uint16
+	Loopback []uint16
 }
 
 // Mount makes Source of the host visible as Target, with everything mounted below it.

@@ -110,10 +110,10 @@ func (p *plan) mounts(s *script) {
 
 func inRoot(target string) string { return strings.TrimPrefix(filepath.Clean(target), "/") }
 
-// network raises a private network's loopback interface and hands out the listener.
+// network raises a private network's loopback interface and hands out the listeners.
 func (p *plan) network(s *script) error {
 	if p.spec.Network != NetworkPrivate {
-		if p.spec.Loopback != 0 {
+		if len(p.spec.Loopback) > 0 {
 			return errors.New("a listener inside needs a private network")
 		}
 		return nil
@@ -124,12 +124,17 @@ func (p *plan) network(s *script) error {
 	s.call("opening a socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM, 0)
 	s.call("raising the loopback interface", unix.SYS_IOCTL, opened, unix.SIOCSIFFLAGS, s.put(ifreq))
 	s.call("closing a socket", unix.SYS_CLOSE, opened)
-	if p.spec.Loopback == 0 {
-		return nil
+	for _, port := range p.spec.Loopback {
+		p.listener(s, port)
 	}
+	return nil
+}
+
+// listener opens one port of the private network and hands it out.
+func (p *plan) listener(s *script, port uint16) {
 	addr := make([]byte, 16)
 	binary.LittleEndian.PutUint16(addr, unix.AF_INET)
-	binary.BigEndian.PutUint16(addr[2:], p.spec.Loopback)
+	binary.BigEndian.PutUint16(addr[2:], port)
 	copy(addr[4:], []byte{127, 0, 0, 1})
 	s.call("opening the listener", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM, 0)
 	s.call("binding the listener", unix.SYS_BIND, opened, s.put(addr), len(addr))
@@ -141,7 +146,6 @@ func (p *plan) network(s *script) error {
 	msg := s.words(0, 0, iov, 1, rights, unix.CmsgSpace(4), 0)
 	s.call("handing out the listener", unix.SYS_SENDMSG, p.control, msg, unix.MSG_NOSIGNAL)
 	s.call("closing the listener", unix.SYS_CLOSE, opened)
-	return nil
 }
 
 // enter makes the new root the only one and gives the process its user.

@@ -60,7 +60,7 @@ func (p *pool) newEnvironment() (*environment, error) {
 	e.e, err = engine.Start(pl.ctx, engine.Config{
 		Launcher: pl.deps.Launcher, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
-		Network: pl.deps.Network, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line,
+		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line,
 	})
 	e.init = s.clock.Now().Sub(begin)
 	if err != nil {

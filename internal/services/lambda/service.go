@@ -34,6 +34,8 @@ type Deps struct {
 	Runtimes *engine.Catalog
 	// Network is the network that functions are in.
 	Network sandbox.Network
+	// Door is where functions in a private network reach the server.
+	Door engine.Door
 	// Endpoint is the server's address as a function reaches it in that network,
 	// "http://127.0.0.1:4566"; "" if it cannot.
 	Endpoint func(sandbox.Network) string
