@@ -10,6 +10,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/graph"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
@@ -125,9 +126,12 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 	if err == nil {
 		err = perr
 	}
+	// Every resource has one step in a run, so one that is in progress was begun
+	// before a restart.
+	again := rec != nil && rec.Op == r.st.Op.ID && strings.HasSuffix(rec.Status, "_IN_PROGRESS")
 	if rec == nil || rec.Physical == "" {
 		fresh := &resourceRecord{V: version, ID: id, existing: want, Op: r.st.Op.ID}
-		return r.create(ctx, steps, fresh, err)
+		return r.create(ctx, steps, fresh, again, err)
 	}
 	if rec.Op != r.st.Op.ID {
 		before := rec.existing
@@ -144,7 +148,7 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 	}
 	switch {
 	case rec.Type != want.Type || !t.InPlace(changed):
-		return r.replace(ctx, steps, rec, want)
+		return r.replace(ctx, steps, rec, want, again)
 	case len(changed) > 0:
 		return r.change(ctx, steps, rec, want)
 	}
@@ -193,7 +197,7 @@ func (r *run) nothingHere(id string, props map[string]any) string {
 	return ""
 }
 
-func (r *run) create(ctx, steps context.Context, rec *resourceRecord, wrong error) (graph.Verdict, error) {
+func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool, wrong error) (graph.Verdict, error) {
 	text := template.JSON(rec.Properties)
 	rec.Status, rec.Reason = api.ResourceStatusCreateInProgress, r.nothingHere(rec.ID, rec.Properties)
 	if err := r.save(ctx, rec, eventRecord{Status: rec.Status, Reason: rec.Reason, Properties: text}); err != nil {
@@ -202,7 +206,7 @@ func (r *run) create(ctx, steps context.Context, rec *resourceRecord, wrong erro
 	made := *rec
 	err := wrong
 	if err == nil {
-		err = r.make(steps, &made)
+		err = r.make(steps, &made, again)
 	}
 	if ctx.Err() != nil {
 		return graph.Halt, nil // to be taken up with the same token
@@ -217,9 +221,25 @@ func (r *run) create(ctx, steps context.Context, rec *resourceRecord, wrong erro
 		eventRecord{Physical: made.Physical, Status: made.Status, Properties: text})
 }
 
-// make creates a resource and notes what came of it.
-func (r *run) make(ctx context.Context, rec *resourceRecord) error {
-	st, err := r.plan.types[rec.Type].Create(ctx, r.request(rec.ID, "create"), rec.Properties)
+// make creates a resource and notes what came of it. again says that it may have
+// been made before a restart, without anybody having noted it: if the name that
+// the platform gave it, which is of this step alone, is taken, it was.
+func (r *run) make(ctx context.Context, rec *resourceRecord, again bool) error {
+	t, rq, given := r.plan.types[rec.Type], r.request(rec.ID, "create"), ""
+	name := rq.Name
+	rq.Name = func(most int) string {
+		given = name(most)
+		return given
+	}
+	st, err := t.Create(ctx, rq, rec.Properties)
+	if f := fault.As(err); again && f != nil && handlerCode(f) == "AlreadyExists" && given != "" && t.InPlace([]string{""}) {
+		if found, ferr := t.Update(ctx, rq, given, rec.Properties, rec.Properties); ferr == nil {
+			st, err = found, nil
+			if st.ID == "" {
+				st.ID = given
+			}
+		}
+	}
 	rec.Physical, rec.Ref, rec.Attributes = st.ID, st.Ref, st.Attributes
 	if err == nil && st.ID == "" {
 		err = fmt.Errorf("the type %s gave no physical id", rec.Type)
@@ -227,7 +247,7 @@ func (r *run) make(ctx context.Context, rec *resourceRecord) error {
 	return err
 }
 
-func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want existing) (graph.Verdict, error) {
+func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want existing, again bool) (graph.Verdict, error) {
 	const why = "Requested update requires the creation of a new physical resource; hence creating one."
 	text := template.JSON(want.Properties)
 	rec.Status, rec.Reason, rec.Attempt = api.ResourceStatusUpdateInProgress, why, nil
@@ -236,7 +256,7 @@ func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want exis
 	}
 	next := *rec
 	next.existing = want
-	err := r.make(steps, &next)
+	err := r.make(steps, &next, again)
 	if ctx.Err() != nil {
 		return graph.Halt, nil
 	}

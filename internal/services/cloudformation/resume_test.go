@@ -3,6 +3,7 @@ package cloudformation_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
@@ -67,6 +68,7 @@ func state(t *testing.T, w *calltest.World, s *shop) string {
 // the same store. However often that happens, all must end as if it had not.
 func TestInterrupted(t *testing.T) {
 	for _, ops := range [][]operation{
+		{{"create over a forgetful room", "Resources:\n  A: {Type: Test::Shop::Box, Properties: {Size: 1}}\n  B: {Type: Test::Shop::Box, Properties: {Size: 1, Note: !Ref A}}\n", true}},
 		{{"create", before, true}},
 		{{"create that fails", fails, true}},
 		{{"create", before, true}, {"update", after, false}},
@@ -92,6 +94,7 @@ func TestInterrupted(t *testing.T) {
 // not. It returns how all ended and how many steps the last one took.
 func interrupted(t *testing.T, ops []operation, at int) (string, int) {
 	s, store := newShop(), mem.New()
+	s.forgetful = strings.Contains(ops[len(ops)-1].name, "forgetful")
 	w, room := world(store, s)
 	for _, o := range ops[:len(ops)-1] {
 		if err := o.begin(w); err != nil {

@@ -35,7 +35,7 @@ func world(store data.Store, s *shop) (*calltest.World, *cloudformation.Service)
 var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 var tokens = regexp.MustCompile(`RequestToken: [0-9a-f]+`)
 var lids = regexp.MustCompile(`lid\|[0-9a-f]{4}`)
-var names = regexp.MustCompile(`-[a-z0-9]{12}\b`)
+var names = regexp.MustCompile(`-[A-Z0-9]{12}\b`)
 
 // scrub takes out what differs from run to run.
 func scrub(s string) string {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/tierra-cloud/tierra/internal/call/resource"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 )
 
 // shop is a room with two small resource types: boxes, and lids for them.
@@ -18,6 +19,8 @@ type shop struct {
 	// step, if set, is called at the beginning and at the end of everything that
 	// is done in the shop; it may block.
 	step func(ctx context.Context, what string)
+	// forgetful shops do not know by the token that they made a box before.
+	forgetful bool
 }
 
 // at is a step.
@@ -75,9 +78,11 @@ func (s *shop) state(name string) resource.State {
 }
 
 func (s *shop) createBox(ctx context.Context, rq *resource.Request, p *boxProps) (resource.State, error) {
-	name := strings.ToLower(rq.Name(40))
+	name := ""
 	if p.Name != nil {
 		name = *p.Name
+	} else {
+		name = rq.Name(40)
 	}
 	s.at(ctx, "create "+rq.LogicalID)
 	defer s.at(ctx, "created "+rq.LogicalID)
@@ -86,8 +91,8 @@ func (s *shop) createBox(ctx context.Context, rq *resource.Request, p *boxProps)
 	if *p.Size < 0 {
 		return resource.State{}, fmt.Errorf("a box of size %d cannot be made", *p.Size)
 	}
-	if s.boxes[name] != nil && s.made[name] != rq.Token {
-		return resource.State{}, fmt.Errorf("box %s already exists", name)
+	if s.boxes[name] != nil && (s.forgetful || s.made[name] != rq.Token) {
+		return resource.State{}, fault.New("BoxAlreadyExists", 400, "box %s already exists", name)
 	}
 	s.made[name] = rq.Token
 	s.boxes[name] = &shopBox{size: *p.Size, tags: rq.StackTags, lids: map[string]bool{}}
