@@ -72,13 +72,17 @@ func (p *plan) compare(recs map[string]*resourceRecord, prior, spec *specRecord)
 		if err != nil {
 			return nil, err
 		}
-		for attr, differs := range map[string]bool{
-			api.ResourceAttributeDeletionPolicy: rec.Deletion != deletion, api.ResourceAttributeUpdateReplacePolicy: rec.Replacement != replacement,
-			api.ResourceAttributeMetadata: rec.Metadata != metadata(p.tmpl.Resources[id]),
+		for _, attribute := range []struct {
+			name    string
+			differs bool
+		}{
+			{api.ResourceAttributeMetadata, rec.Metadata != metadata(p.tmpl.Resources[id])},
+			{api.ResourceAttributeDeletionPolicy, rec.Deletion != deletion},
+			{api.ResourceAttributeUpdateReplacePolicy, rec.Replacement != replacement},
 		} {
-			if differs {
-				c.Scope = append(c.Scope, attr)
-				c.Details = append(c.Details, changeDetail{Attribute: attr, Evaluation: api.EvaluationTypeStatic, Source: api.ChangeSourceDirectModification})
+			if attribute.differs {
+				c.Scope = append(c.Scope, attribute.name)
+				c.Details = append(c.Details, changeDetail{Attribute: attribute.name, Evaluation: api.EvaluationTypeStatic, Source: api.ChangeSourceDirectModification})
 			}
 		}
 		sort.Strings(c.Scope)

@@ -26,6 +26,9 @@
 //   - The operations that begin a stack operation may linger for a moment
 //     (Deps.Linger) before they answer, so that clients that poll every 30 s find
 //     a small stack ready when they first look.
+//   - A resource whose creation a crash interrupted is created again with the same
+//     token. If a room then says that the name exists which the platform gave in
+//     this step, the resource is taken up as it is.
 //   - In-flight resources are let finish when another fails; AWS cancels them.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.
