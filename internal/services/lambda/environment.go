@@ -181,6 +181,7 @@ func (e *environment) serve(inv *invocation) (outcome, error) {
 		}
 		return outcome{}, err
 	}
+	p.note(res.Duration)
 	e.report(inv, res, timeout)
 	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}, nil
 }

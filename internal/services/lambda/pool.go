@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type pool struct {
 	starts  int            // that are under way
 	waiting []*waiter
 	retired bool
+
+	// usual is about how long the last events took, in nanoseconds.
+	usual atomic.Int64
 }
 
 // waiter is an event that waits for an environment.
@@ -30,12 +34,28 @@ type grant struct {
 
 // patience is how long an event waits for a busy environment to come free
 // before another one is started, once there are as many as the cores can use.
-// While as many as that are starting it waits on, because more would only make
-// all of them slower. Both are bounded, as functions may wait for each other.
+// Where events usually take less than that, it waits for about as long as a start
+// takes: a busy environment will be free sooner than a new one is there, and
+// processes beyond the cores only take time from each other. While as many as
+// the cores can use are starting it waits on. All is bounded, as functions may
+// wait for each other.
 const (
 	patience  = 10 * time.Millisecond
-	patiences = 100
+	starting  = 20  // patiences that a start takes
+	patiences = 100 // at the most
 )
+
+// note takes the duration of an event into account.
+func (p *pool) note(d time.Duration) {
+	old := p.usual.Load()
+	p.usual.Store(old + (int64(d)-old)/8) // a lost update of a mean is no loss
+}
+
+// patient reports whether an event that has waited n patiences is to wait on.
+func (p *pool) patient(n int) bool {
+	usual := time.Duration(p.usual.Load())
+	return n < starting && usual > 0 && usual < patience
+}
 
 // take gets an environment for one event: an idle one, a new one, or the first
 // that comes free. Whoever takes it gives it back.
@@ -67,7 +87,7 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 		}
 		p.mu.Lock()
 		started = !slices.Contains(p.waiting, w)
-		if !started && ctx.Err() == nil && (p.starts < p.ps.p.soft || n == patiences) {
+		if !started && ctx.Err() == nil && (p.starts < p.ps.p.soft && !p.patient(n) || n == patiences) {
 			started = true
 			p.begin(w)
 		}
