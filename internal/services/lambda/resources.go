@@ -344,6 +344,11 @@ func createPermissionResource(ctx context.Context, rq *resource.Request, p *perm
 		FunctionName: &p.FunctionName, StatementId: &id, Action: &p.Action, Principal: &p.Principal, SourceArn: p.SourceArn, SourceAccount: p.SourceAccount,
 		EventSourceToken: p.EventSourceToken, PrincipalOrgID: p.PrincipalOrgID, FunctionUrlAuthType: p.FunctionURLAuthType, InvokedViaFunctionUrl: p.InvokedViaFunctionURL,
 	})
+	// The id is made of the step's token, so a statement that has it already is
+	// what this step made before the server was interrupted.
+	if fault.Is(err, "ResourceConflictException") {
+		err = nil
+	}
 	return resource.State{ID: id, Attributes: map[string]any{"Id": id}}, err
 }
 

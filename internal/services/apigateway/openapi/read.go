@@ -3,14 +3,11 @@ package openapi
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
 )
@@ -30,16 +27,14 @@ func read(body []byte) (object, error) {
 			return nil, errInput
 		}
 	} else {
-		// Anchors could make a small document a huge one.
-		for _, t := range lexer.Tokenize(string(body)) {
-			if t.Type == token.AnchorType || t.Type == token.AliasType {
-				return nil, problem.New("Invalid OpenAPI input. YAML anchors and aliases are not taken.")
-			}
-		}
-		if err := yaml.Unmarshal(body, &v); err != nil {
+		var doc yaml.Node
+		if err := yaml.Unmarshal(body, &doc); err != nil || len(doc.Content) != 1 {
 			return nil, errInput
 		}
-		v = plain(v)
+		var err error
+		if v, err = plain(doc.Content[0]); err != nil {
+			return nil, err
+		}
 	}
 	o, ok := v.(object)
 	if !ok {
@@ -48,31 +43,52 @@ func read(body []byte) (object, error) {
 	return o, nil
 }
 
-// plain turns what YAML has more than JSON into JSON's kinds.
-func plain(v any) any {
-	switch v := v.(type) {
-	case map[any]any:
-		o := object{}
-		for k, e := range v {
-			o[fmt.Sprint(k)] = plain(e)
-		}
-		return o
-	case object:
-		for k, e := range v {
-			v[k] = plain(e)
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = plain(e)
-		}
-	case uint64:
-		return float64(v)
-	case int64:
-		return float64(v)
-	case int:
-		return float64(v)
+// plain turns a YAML node into JSON's kinds. Dates stay text, as they are versions
+// here; anchors are not taken, because they could make a small document a huge one.
+func plain(n *yaml.Node) (any, error) {
+	if n.Anchor != "" || n.Kind == yaml.AliasNode {
+		return nil, problem.New("Invalid OpenAPI input. YAML anchors and aliases are not taken.")
 	}
-	return v
+	switch n.Kind {
+	case yaml.MappingNode:
+		o := object{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			v, err := plain(n.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			o[n.Content[i].Value] = v
+		}
+		return o, nil
+	case yaml.SequenceNode:
+		l := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			var err error
+			if l[i], err = plain(c); err != nil {
+				return nil, err
+			}
+		}
+		return l, nil
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return nil, nil
+	case "!!bool", "!!int", "!!float":
+		var v any
+		if err := n.Decode(&v); err != nil {
+			return nil, errInput
+		}
+		switch v := v.(type) {
+		case int:
+			return float64(v), nil
+		case int64:
+			return float64(v), nil
+		case uint64:
+			return float64(v), nil
+		}
+		return v, nil
+	}
+	return n.Value, nil
 }
 
 // text returns a scalar as text; "" for anything else.
