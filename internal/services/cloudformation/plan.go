@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
@@ -31,6 +32,7 @@ type plan struct {
 	deps   graph.Graph
 	order  []string
 	types  map[string]*resource.Type
+	origin call.Incoming // how the caller reached the server
 
 	mu      sync.Mutex
 	imports map[string]bool // exports that are used
@@ -47,7 +49,7 @@ func (s *Service) plan(ctx context.Context, sc scope, spec *specRecord, source *
 	if err != nil {
 		return nil, invalid(err)
 	}
-	p := &plan{tmpl: tmpl, active: map[string]bool{}, deps: graph.Graph{}, types: s.types(), imports: map[string]bool{}}
+	p := &plan{tmpl: tmpl, active: map[string]bool{}, deps: graph.Graph{}, types: s.types(), imports: map[string]bool{}, origin: call.Incoming{Scheme: spec.Scheme, Host: spec.Host}}
 	if err := intrinsic.Check(tmpl); err != nil {
 		return nil, p.invalid(err)
 	}
@@ -225,7 +227,7 @@ func (p *plan) properties(id string, v intrinsic.Resources) (map[string]any, err
 			return nil, p.invalid(err, "Resources", id, "Properties", name)
 		}
 		if x != nil {
-			out[name] = x
+			out[name] = local(x, p.origin)
 		}
 	}
 	if ref := dynamicReference(out); ref != "" {
@@ -361,7 +363,7 @@ func (p *plan) text(eval *intrinsic.Scope, raw any, path ...string) (string, err
 	if _, unknown := v.(resource.Unknown); unknown {
 		return "", nil
 	}
-	s, ok := template.Text(v)
+	s, ok := template.Text(local(v, p.origin))
 	if !ok {
 		return "", p.refuse(fmt.Sprintf("Template format error: The %s field of every %s member must evaluate to a String.", path[len(path)-1], path[0]), path...)
 	}

@@ -53,7 +53,7 @@ func (s *Service) prepare(ctx context.Context, rq *call.Authorized, w wanted, pr
 	if err := w.refuseSettings(); err != nil {
 		return nil, nil, err
 	}
-	spec := &specRecord{V: version, Capabilities: w.capabilities, Role: opt.Val(w.role)}
+	spec := &specRecord{V: version, Capabilities: w.capabilities, Role: opt.Val(w.role), Scheme: rq.Incoming().Scheme, Host: rq.Incoming().Host}
 	var err error
 	if w.previous {
 		if w.body != nil || w.url != nil {

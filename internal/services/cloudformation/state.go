@@ -99,6 +99,8 @@ type specRecord struct {
 	Tags         map[string]string `json:",omitempty"`
 	Capabilities []string          `json:",omitempty"`
 	Role         string            `json:",omitempty"`
+	// Scheme and Host are how the caller reached the server; addresses follow them.
+	Scheme, Host string
 }
 
 // existing is a resource that exists, or existed before the operation.
