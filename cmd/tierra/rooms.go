@@ -25,7 +25,7 @@ import (
 
 // linger is for how long the operations that begin a stack operation wait for
 // its end: most stacks are done by then, and their client need not ask again.
-const linger = 50 * time.Millisecond
+const linger = time.Second
 
 // furnish makes the rooms and plugs them into the board: one line a service.
 func (s *server) furnish(ctx context.Context, mode call.Mode, network string) error {
