@@ -183,7 +183,7 @@ func testCopies(t *testing.T, s data.Store) {
 		must(t, s.View(bg, func(r data.Reader) error {
 			v, _, err := r.Get([]byte("k"))
 			if err != nil || string(v) != "v" {
-				return fmt.Errorf("Get = %q, %v", v, err)
+				return fmt.Errorf("got %q, %v", v, err)
 			}
 			v[0] = '!'
 			var pairs []data.Pair
@@ -194,7 +194,7 @@ func testCopies(t *testing.T, s data.Store) {
 				pairs = append(pairs, p)
 			}
 			if len(pairs) != 1 || string(pairs[0].Key) != "k" || string(pairs[0].Value) != "v" {
-				return fmt.Errorf("Scan = %q", pairs)
+				return fmt.Errorf("scanned %q", pairs)
 			}
 			_ = append(pairs[0].Key, "over"...)
 			if string(pairs[0].Value) != "v" {

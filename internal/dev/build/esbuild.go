@@ -59,9 +59,7 @@ func esbuildOption(opt *api.BuildOptions, name string, v any) error {
 	bad := func() error { return fmt.Errorf("BuildProperties.%s: %v is not a value that it takes", name, v) }
 	switch name {
 	case "EntryPoints":
-		for _, e := range stringsOf(v) {
-			opt.EntryPoints = append(opt.EntryPoints, e)
-		}
+		opt.EntryPoints = append(opt.EntryPoints, stringsOf(v)...)
 	case "External":
 		opt.External = stringsOf(v)
 	case "MainFields":

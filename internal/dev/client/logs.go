@@ -13,8 +13,8 @@ type Line struct {
 	Message   string `json:"message"`
 }
 
-// Tail passes on what is written to a log group from since on, until ctx ends. A
-// group that does not exist yet is waited for.
+// Tail passes on what is written to a log group from since on, until ctx ends,
+// whose error it then returns. A group that does not exist yet is waited for.
 func (c *Client) Tail(ctx context.Context, group string, since time.Time, line func(Line)) error {
 	from := since.UnixMilli()
 	seen := map[string]int64{}

@@ -231,7 +231,7 @@ func (u *Up) Tail(ctx context.Context, since time.Time) error {
 			err := u.Client.Tail(ctx, "/aws/lambda/"+name, since, func(l client.Line) {
 				u.Report.Line(id, strings.TrimRight(l.Message, "\n"))
 			})
-			if err != nil && ctx.Err() == nil {
+			if ctx.Err() == nil {
 				u.Report.Problem(fmt.Errorf("the log of %s: %w", id, err))
 			}
 		})

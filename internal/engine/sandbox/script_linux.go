@@ -48,9 +48,6 @@ type fix struct{ step, word int }
 // dataRef is a place in the script's data, as an argument of a call.
 type dataRef int
 
-// stepRef is a step, as an argument.
-type stepRef int
-
 // call adds a system call. Arguments are numbers or dataRefs. It returns the step.
 func (s *script) call(what string, nr uintptr, args ...any) int {
 	st := step{what: what}
@@ -77,12 +74,6 @@ func (s *script) call(what string, nr uintptr, args ...any) int {
 // result sends the result of step from into argument arg of step to.
 func (s *script) result(from, to, arg int) {
 	s.steps[from].words[7] = stepAddress(to) + uint64(8*(1+arg))
-}
-
-// resultData sends the result of step from to a place of the data.
-func (s *script) resultData(from int, at dataRef) {
-	s.steps[from].words[7] = uint64(at)
-	s.fixes = append(s.fixes, fix{from, 7})
 }
 
 // onZero makes step from go on at step to if its result is zero.

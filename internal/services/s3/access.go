@@ -18,8 +18,6 @@ import (
 
 func bucketARN(region, name string) string { return "arn:" + arn.Partition(region) + ":s3:::" + name }
 
-func objectARN(region, bucket, key string) string { return bucketARN(region, bucket) + "/" + key }
-
 // target is what an access rule looks at: a bucket as its needs see it.
 type target struct {
 	rq     *call.Decoded
