@@ -32,7 +32,7 @@ gen-check: ## fail if generated files are not up to date
 	diff -q $$tmp/COVERAGE.md docs/COVERAGE.md || { echo 'docs/COVERAGE.md is not up to date: run make gen'; exit 1; }
 
 fmt: ## fail if a file is not formatted
-	@out=$$(gofmt -l cmd internal test tools bench examples); test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
+	@out=$$(gofmt -l cmd internal tierratest test tools bench examples); test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
 
 vet: ## go vet
 	$(GO) vet ./...

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"sort"
 	"strings"
@@ -13,12 +11,9 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
-	"github.com/tierra-cloud/tierra/internal/data/blob/memblob"
-	"github.com/tierra-cloud/tierra/internal/data/mem"
 	"github.com/tierra-cloud/tierra/internal/gen"
-	"github.com/tierra-cloud/tierra/internal/kernel/clock"
-	"github.com/tierra-cloud/tierra/internal/kernel/ids"
 	"github.com/tierra-cloud/tierra/internal/kernel/model"
+	"github.com/tierra-cloud/tierra/internal/server"
 )
 
 // coverageCommand prints docs/COVERAGE.md from the bindings, which are the only list
@@ -27,37 +22,15 @@ func coverageCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "coverage", Short: "Print docs/COVERAGE.md", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := unstarted(c.Context())
+			s, err := server.Unstarted(c.Context())
 			if err != nil {
 				return err
 			}
-			defer s.stop()
-			writeCoverage(os.Stdout, s.board)
+			defer s.Stop()
+			writeCoverage(os.Stdout, s.Board())
 			return nil
 		},
 	}
-}
-
-// unstarted furnishes a server over memory that serves nobody: to ask the rooms
-// what they have.
-func unstarted(ctx context.Context) (*server, error) {
-	src := ids.New()
-	dir, err := os.MkdirTemp("", "tierra-*")
-	if err != nil {
-		return nil, err
-	}
-	s := &server{
-		folder: folder{dir}, log: slog.New(slog.DiscardHandler), clock: clock.System{}, ids: src, store: mem.New(), blobs: memblob.New(),
-		endpoint: "http://127.0.0.1:4566", failed: make(chan error, 1),
-		secrets: &secrets{Account: defaultAccount, Region: defaultRegion, AccessKey: "AKIA" + src.Of(ids.Base32, 16), Secret: src.Of(ids.Alnum, 40), SessionKey: src.Bytes(32), DataKey: src.Bytes(32)},
-	}
-	s.later(func() { _ = os.RemoveAll(dir) })
-	s.board = &call.Board{Gate: &call.Gate{}, Clock: s.clock, IDs: s.ids, Host: "127.0.0.1:4566"}
-	if err := s.furnish(ctx, call.Enforce, "host"); err != nil {
-		s.stop()
-		return nil, err
-	}
-	return s, nil
 }
 
 func writeCoverage(w io.Writer, b *call.Board) {

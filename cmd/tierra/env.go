@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tierra-cloud/tierra/internal/data/lease"
+	"github.com/tierra-cloud/tierra/internal/server"
 )
 
 func envCommand() *cobra.Command {
@@ -34,15 +35,15 @@ func env(data string, profile bool) error {
 	if err != nil {
 		return err
 	}
-	s, err := f.readSecrets()
+	s, err := f.ReadSecrets()
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no server has been started with the data folder %s yet; start one with `tierra serve%s`", f.dir, dataFlag(data))
+		return fmt.Errorf("no server has been started with the data folder %s yet; start one with `tierra serve%s`", f.Dir, dataFlag(data))
 	}
 	if err != nil {
 		return err
 	}
 	endpoint := "http://127.0.0.1:4566"
-	if h, ok := lease.Holder(f.dir); ok && h.Address != "" {
+	if h, ok := lease.Holder(f.Dir); ok && h.Address != "" {
 		endpoint = h.Address
 	} else {
 		fmt.Fprintf(os.Stderr, "tierra: no server runs with this data folder now; it will be at %s unless --listen says otherwise\n", endpoint)
@@ -58,7 +59,7 @@ func env(data string, profile bool) error {
 
 // writeProfile puts a profile into the files that AWS tools read, leaving every
 // other profile as it is.
-func writeProfile(s *secrets, endpoint string) error {
+func writeProfile(s *server.Secrets, endpoint string) error {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return err
@@ -109,5 +110,5 @@ func setSection(path, name string, values [][2]string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return writeDurably(path, []byte(b.String()))
+	return server.WriteDurably(path, []byte(b.String()))
 }

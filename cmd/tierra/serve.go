@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/server"
 )
 
 // serverFlags are what `serve` and `up` share.
@@ -40,8 +40,18 @@ func (f serverFlags) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// stopTimeout is how long a server that was told to stop waits for what is under way.
-const stopTimeout = 2 * time.Second
+// start starts a server as the flags say.
+func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
+	folder, err := openFolder(f.data)
+	if err != nil {
+		return nil, err
+	}
+	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
+	return server.Start(ctx, server.Config{
+		Data: folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
+		Version: version, Path: os.Getenv("PATH"), Home: home,
+	})
+}
 
 func serveCommand() *cobra.Command {
 	var f serverFlags
@@ -56,26 +66,26 @@ func serveCommand() *cobra.Command {
 
 // serve serves until it is told to stop.
 func serve(ctx context.Context, c serverFlags) error {
-	s, err := startServer(ctx, c)
+	s, err := c.start(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "Tierra %s serves at %s, data in %s, %s.\n", version, s.endpoint, s.folder.dir, s.tier)
+	fmt.Fprintf(os.Stderr, "Tierra %s serves at %s, data in %s, %s.\n", version, s.Endpoint(), s.Folder().Dir, s.Isolation())
 	if c.auth != "enforce" {
 		fmt.Fprintf(os.Stderr, "--auth %s: %s\n", c.auth, map[string]string{
 			"audit": "what policies refuse is let through and recorded.",
 			"off":   "every key is accepted, and every caller may do everything.",
 		}[c.auth])
 	}
-	if s.metrics != "" {
-		fmt.Fprintf(os.Stderr, "Metrics at %s\n", s.metrics)
+	if s.Metrics() != "" {
+		fmt.Fprintf(os.Stderr, "Metrics at %s\n", s.Metrics())
 	}
 	fmt.Fprintf(os.Stderr, "Point AWS tools here with: eval \"$(tierra env%s)\"\nReady.\n", dataFlag(c.data))
 	select {
 	case <-ctx.Done():
-	case err = <-s.failed:
+	case err = <-s.Failed():
 	}
-	s.stop()
+	s.Stop()
 	return err
 }
 
@@ -84,13 +94,4 @@ func dataFlag(dir string) string {
 		return ""
 	}
 	return " --data " + dir
-}
-
-// listenOn opens the address, or says who has it.
-func listenOn(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; stop what listens there, or choose another address with --listen", addr, err)
-	}
-	return l, nil
 }

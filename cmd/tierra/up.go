@@ -19,6 +19,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/dev/client"
 	"github.com/tierra-cloud/tierra/internal/dev/deploy"
 	"github.com/tierra-cloud/tierra/internal/edge/sigv4"
+	"github.com/tierra-cloud/tierra/internal/server"
 )
 
 // upCmd is one run of `tierra up`.
@@ -69,7 +70,7 @@ func (c *upCmd) run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	s, err := f.readSecrets()
+	s, err := f.ReadSecrets()
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (c *upCmd) run(ctx context.Context) error {
 	u := &deploy.Up{
 		Client: client.New(endpoint, s.Region, sigv4.Credentials{AccessKey: s.AccessKey, Secret: s.Secret}),
 		Builder: &build.Builder{
-			Cache: filepath.Join(f.dir, "build"), Run: run,
+			Cache: filepath.Join(f.Dir, "build"), Run: run,
 			Note: func(id, step string) { out.Step("Building " + id + ": " + step) },
 		},
 		Report: out, Path: path, Stack: c.stackName(path), Parameters: c.parameters, Account: s.Account,
@@ -109,11 +110,11 @@ func (c *upCmd) run(ctx context.Context) error {
 }
 
 // serve starts a server, or finds the one that has the data folder already.
-func (c *upCmd) serve(ctx context.Context, f folder, out *report) (endpoint string, stop func(), failed <-chan error, err error) {
-	s, err := startServer(ctx, c.serverFlags)
+func (c *upCmd) serve(ctx context.Context, f server.Folder, out *report) (endpoint string, stop func(), failed <-chan error, err error) {
+	s, err := c.start(ctx)
 	if err == nil {
-		out.Done(fmt.Sprintf("Serving at %s, data in %s, %s", s.endpoint, f.dir, s.tier))
-		return s.endpoint, s.stop, s.failed, nil
+		out.Done(fmt.Sprintf("Serving at %s, data in %s, %s", s.Endpoint(), f.Dir, s.Isolation()))
+		return s.Endpoint(), s.Stop, s.Failed(), nil
 	}
 	var held *lease.HeldError
 	if errors.As(err, &held) && held.Holder.Address != "" {

@@ -50,7 +50,7 @@ var rules = []rule{
 		why: "what a developer's machine does speaks to the server over the wire, as any client"},
 }
 
-// implementations may be named by cmd alone (and by tests).
+// implementations may be named by internal/server alone (and by tests).
 var implementations = []string{"internal/data/mem", "internal/data/pebble", "internal/data/blob/fsblob", "internal/data/blob/memblob", "internal/data/lease"}
 
 func root(t *testing.T) string {
@@ -163,7 +163,7 @@ func TestRooms(t *testing.T) {
 			}
 			for _, impl := range implementations {
 				if ours && within(own, impl) {
-					t.Errorf("%s imports %s: only cmd chooses an implementation", f.path, own)
+					t.Errorf("%s imports %s: only internal/server chooses an implementation", f.path, own)
 				}
 			}
 			if i == "net/http" && !strings.HasPrefix(parts[len(parts)-1], "viewer") {
@@ -230,7 +230,7 @@ func TestSources(t *testing.T) {
 		})
 		for _, d := range f.ast.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
-				t.Errorf("%s: init functions are not used: what a program is made of is written in cmd", f.fset.Position(fn.Pos()))
+				t.Errorf("%s: init functions are not used: what a program is made of is written in internal/server", f.fset.Position(fn.Pos()))
 			}
 		}
 	}

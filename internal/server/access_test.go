@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -133,7 +133,7 @@ func needsStack(in any) {
 }
 
 // each calls f for every binding of every room with a sample input.
-func each(t *testing.T, s *server, f func(b *call.Binding, in any)) {
+func each(t *testing.T, s *Server, f func(b *call.Binding, in any)) {
 	t.Helper()
 	n := 0
 	for _, r := range s.board.Services() {
@@ -169,11 +169,11 @@ func root() call.As {
 // user without a policy, each refuses.
 func TestRefusal(t *testing.T) {
 	ctx := context.Background()
-	s, err := unstarted(ctx)
+	s, err := Unstarted(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.stop()
+	defer s.Stop()
 	nobody, err := call.Do(ctx, s.board, root(), iam.CreateUser, &iam.CreateUserRequest{UserName: new("nobody")})
 	if err != nil {
 		t.Fatal(err)
@@ -204,11 +204,11 @@ func TestRefusal(t *testing.T) {
 // TestAccess holds the golden table operation -> action -> resource.
 func TestAccess(t *testing.T) {
 	ctx := context.Background()
-	s, err := unstarted(ctx)
+	s, err := Unstarted(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.stop()
+	defer s.Stop()
 	as := root()
 	var lines []string
 	each(t, s, func(b *call.Binding, in any) {

@@ -1,10 +1,9 @@
-package main
+package server
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -28,7 +27,7 @@ import (
 const linger = time.Second
 
 // furnish makes the rooms and plugs them into the board: one line a service.
-func (s *server) furnish(ctx context.Context, mode call.Mode, network string) error {
+func (s *Server) furnish(ctx context.Context) error {
 	launcher, catalog, err := s.engine(ctx)
 	if err != nil {
 		return err
@@ -40,14 +39,14 @@ func (s *server) furnish(ctx context.Context, mode call.Mode, network string) er
 	}
 	s.board.Gate.Identities = identity
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Key: s.secrets.DataKey,
-		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: sandbox.Network(network),
+		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: s.config.Network,
 		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
 	}
 	s.board.Plug(
 		identity,
-		sts.New(sts.Deps{Clock: s.clock, Mint: identity, Lenient: mode != call.Enforce}),
+		sts.New(sts.Deps{Clock: s.clock, Mint: identity, Lenient: s.config.Mode != call.Enforce}),
 		logs.New(logs.Deps{Store: s.store, Clock: s.clock, IDs: s.ids}),
 		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
 		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
@@ -59,7 +58,7 @@ func (s *server) furnish(ctx context.Context, mode call.Mode, network string) er
 }
 
 // resourceTypes collects the CloudFormation types of all rooms.
-func (s *server) resourceTypes() []resource.Type {
+func (s *Server) resourceTypes() []resource.Type {
 	var all []resource.Type
 	for _, r := range s.board.Services() {
 		if p, ok := r.(resource.Provider); ok {
@@ -70,7 +69,7 @@ func (s *server) resourceTypes() []resource.Type {
 }
 
 // engine opens what functions run in.
-func (s *server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog, error) {
+func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog, error) {
 	launcher, report, err := sandbox.Open(ctx, sandbox.Config{StateDir: filepath.Join(s.folder.run(), "sandbox")})
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the sandbox: %w", err)
@@ -84,8 +83,7 @@ func (s *server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 	for _, l := range report.Tier.Lacks {
 		s.log.Log(ctx, level, "the isolation of functions cannot hold: "+l)
 	}
-	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
-	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: os.Getenv("PATH"), Home: home})
+	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home})
 	if err != nil {
 		return nil, nil, fmt.Errorf("unpack the bootstraps: %w", err)
 	}

@@ -1,0 +1,349 @@
+// Package server puts a whole server together: it is the only place that knows
+// every part. rooms.go has a line for each service.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/blob"
+	"github.com/tierra-cloud/tierra/internal/data/blob/fsblob"
+	"github.com/tierra-cloud/tierra/internal/data/blob/memblob"
+	"github.com/tierra-cloud/tierra/internal/data/lease"
+	"github.com/tierra-cloud/tierra/internal/data/mem"
+	"github.com/tierra-cloud/tierra/internal/data/pebble"
+	"github.com/tierra-cloud/tierra/internal/edge/listen"
+	"github.com/tierra-cloud/tierra/internal/edge/observe"
+	"github.com/tierra-cloud/tierra/internal/edge/pipeline"
+	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/gen"
+	"github.com/tierra-cloud/tierra/internal/kernel/clock"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
+)
+
+// Config says what a server is to be.
+type Config struct {
+	// Data is the data folder.
+	Data string
+	// Memory keeps what services store in memory, and no audit trail; the data
+	// folder then holds only what functions run from. Nobody else finds the server
+	// by its folder.
+	Memory bool
+	// Listen is the address to listen on: "127.0.0.1:4566". Port 0 takes any.
+	Listen string
+	// Metrics is the address to serve metrics and profiles at; "" means nowhere.
+	Metrics string
+	Mode    call.Mode
+	Network sandbox.Network // that functions are in, unless theirs says otherwise
+	Log     *slog.Logger
+	// Version is what the platform's own pages say.
+	Version string
+	// Path (as the variable PATH) and Home are where interpreters are looked for.
+	Path, Home string
+}
+
+// Server is a running server: everything that Start made, to be unmade in the
+// opposite order.
+type Server struct {
+	config   Config
+	folder   Folder
+	secrets  *Secrets
+	endpoint string // "http://127.0.0.1:4566"
+	metrics  string // "http://127.0.0.1:9090/metrics"; "" if there are none
+	tier     string // the isolation that functions get
+	log      *slog.Logger
+	clock    clock.Clock
+	ids      *ids.Source
+	store    data.Store
+	blobs    blob.Store
+	board    *call.Board
+	door     *listen.Server
+	// back is the way of functions in a private network to this server, at the
+	// address that it has outside.
+	back   engine.Door
+	failed chan error
+	undo   []func()
+}
+
+// stopTimeout is how long a server that was told to stop waits for what is under way.
+const stopTimeout = 2 * time.Second
+
+// Start opens the data folder and starts everything. The error is a
+// *lease.HeldError if another server has the folder.
+func Start(ctx context.Context, c Config) (_ *Server, err error) {
+	s, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.Stop()
+		}
+	}()
+	var held *lease.Lease
+	if !c.Memory {
+		if held, err = lease.Acquire(s.folder.Dir); err != nil {
+			return nil, err
+		}
+		s.later(func() { _ = held.Release() })
+	}
+	l, err := listenOn(c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s.later(func() { _ = l.Close() })
+	if s.secrets == nil {
+		if s.secrets, err = s.folder.secrets(s.ids); err != nil {
+			return nil, err
+		}
+	}
+	s.endpoint = "http://" + reachable(l.Addr())
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		s.back = engine.Door{Port: uint16(a.Port), Serve: func(l net.Listener) { s.door.Serve(l, nil) }}
+	}
+	if err := s.openData(); err != nil {
+		return nil, err
+	}
+	observers, err := s.observers()
+	if err != nil {
+		return nil, err
+	}
+	s.board = &call.Board{
+		Gate: &call.Gate{Mode: c.Mode, Denied: call.NoteDenied}, Clock: s.clock, IDs: s.ids,
+		Observer: observers, Host: reachable(l.Addr()),
+	}
+	if err := s.furnish(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.startWorkers(ctx); err != nil {
+		return nil, err
+	}
+	h := pipeline.New(pipeline.Config{
+		Board: s.board, Services: gen.Services(), Account: s.secrets.Account, Region: s.secrets.Region,
+		Pages: s.pages(), Log: s.log,
+	})
+	s.door = listen.New(h, s.log)
+	s.later(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		s.door.Shutdown(ctx)
+	})
+	s.door.Serve(l, s.fail)
+	if held == nil {
+		return s, nil
+	}
+	return s, held.SetAddress(s.endpoint)
+}
+
+// Unstarted furnishes a server over memory that serves nobody: to ask the rooms
+// what they have. Stop unmakes it.
+func Unstarted(ctx context.Context) (*Server, error) {
+	dir, err := os.MkdirTemp("", "tierra-*")
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(Config{Data: dir, Memory: true, Network: sandbox.NetworkHost, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	s.later(func() { _ = os.RemoveAll(dir) })
+	s.endpoint = "http://127.0.0.1:4566"
+	s.store, s.blobs = mem.New(), memblob.New()
+	s.board = &call.Board{Gate: &call.Gate{}, Clock: s.clock, IDs: s.ids, Host: "127.0.0.1:4566"}
+	if err := s.furnish(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes a server that has its folder and secrets, and nothing else yet.
+func open(c Config) (*Server, error) {
+	s := &Server{config: c, log: c.Log, clock: clock.System{}, ids: ids.New(), failed: make(chan error, 1)}
+	var err error
+	if s.folder, err = OpenFolder(c.Data); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.folder.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if c.Memory {
+		s.secrets = newSecrets(s.ids)
+	}
+	return s, nil
+}
+
+// Endpoint is the server's address: "http://127.0.0.1:4566".
+func (s *Server) Endpoint() string { return s.endpoint }
+
+// Metrics is where the metrics are served: "http://127.0.0.1:9090/metrics", or "".
+func (s *Server) Metrics() string { return s.metrics }
+
+// Isolation says in words how functions are isolated.
+func (s *Server) Isolation() string { return s.tier }
+
+// Folder is the data folder.
+func (s *Server) Folder() Folder { return s.folder }
+
+// Secrets are the data folder's own, the root access key among them.
+func (s *Server) Secrets() *Secrets { return s.secrets }
+
+// Board has the rooms.
+func (s *Server) Board() *call.Board { return s.board }
+
+// Failed delivers the error that ended the serving.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// later adds to what stop undoes.
+func (s *Server) later(f func()) { s.undo = append(s.undo, f) }
+
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// Stop undoes what Start did, the last first.
+func (s *Server) Stop() {
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		s.undo[i]()
+	}
+	s.undo = nil
+}
+
+func (s *Server) openData() error {
+	if s.config.Memory {
+		s.store, s.blobs = mem.New(), memblob.New()
+		return nil
+	}
+	store, err := pebble.Open(s.folder.store(), pebble.Options{Log: s.log})
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	s.store = store
+	s.later(func() {
+		if err := store.Close(); err != nil {
+			s.log.Error("close the store", "error", err)
+		}
+	})
+	if s.blobs, err = fsblob.Open(s.folder.blobs()); err != nil {
+		return fmt.Errorf("open the blobs: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) observers() (call.Observers, error) {
+	all := call.Observers{observe.Log{L: s.log}}
+	if s.config.Memory {
+		return all, nil
+	}
+	audit, err := observe.OpenAudit(s.folder.audit())
+	if err != nil {
+		return nil, err
+	}
+	s.later(func() { _ = audit.Close() })
+	all = append(all, audit)
+	if s.config.Metrics == "" {
+		return all, nil
+	}
+	l, err := listenOn(s.config.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	s.metrics = "http://" + reachable(l.Addr()) + "/metrics"
+	m := observe.NewMetrics()
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", m.Handler())
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	srv := listen.New(mux, s.log)
+	srv.Serve(l, s.fail)
+	s.later(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		srv.Shutdown(ctx)
+	})
+	return append(all, m), nil
+}
+
+func (s *Server) startWorkers(ctx context.Context) error {
+	for _, r := range s.board.Services() {
+		w, ok := r.(call.Worker)
+		if !ok {
+			continue
+		}
+		if err := w.Start(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", r.Model().ID, err)
+		}
+		s.later(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+			defer cancel()
+			if err := w.Stop(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				s.log.Error("stop "+r.Model().ID, "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+// listenOn opens the address, or says who has it.
+func listenOn(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; stop what listens there, or choose another address with --listen", addr, err)
+	}
+	return l, nil
+}
+
+// reachable turns a listener's address into one that this machine can call.
+func reachable(a net.Addr) string {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return a.String()
+	}
+	ip := t.IP
+	if ip.IsUnspecified() {
+		ip = net.IPv4(127, 0, 0, 1)
+	}
+	return net.JoinHostPort(ip.String(), fmt.Sprint(t.Port))
+}
+
+// pages are the platform's own pages, in the form that tools made for port 4566
+// expect.
+func (s *Server) pages() http.Handler {
+	mux := http.NewServeMux()
+	started := s.clock.Now()
+	answer := func(w http.ResponseWriter, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // the caller went away
+	}
+	health := func(w http.ResponseWriter, _ *http.Request) {
+		services := map[string]string{}
+		for _, r := range s.board.Services() {
+			services[r.Model().EndpointPrefix] = "running"
+		}
+		answer(w, map[string]any{"services": services, "edition": "tierra", "version": s.config.Version})
+	}
+	mux.HandleFunc("GET /_localstack/health", health)
+	mux.HandleFunc("GET /_tierra/health", health)
+	mux.HandleFunc("GET /_localstack/info", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]any{"version": s.config.Version, "edition": "tierra", "is_license_activated": false, "uptime": int(s.clock.Now().Sub(started).Seconds())})
+	})
+	mux.HandleFunc("GET /_localstack/init", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]any{"completed": map[string]bool{"BOOT": true, "START": true, "READY": true, "SHUTDOWN": false}, "scripts": []string{}})
+	})
+	return mux
+}
