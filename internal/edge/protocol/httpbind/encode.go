@@ -111,6 +111,10 @@ func statusOf(sh *model.Shape, src *value.Source, status int) int {
 	return status
 }
 
+// userMetadata are S3's headers whose names go out as they are: clients take the
+// rest of the name for a key of the metadata, and botocore keeps its spelling.
+const userMetadata = "x-amz-meta-"
+
 // Headers sets the headers that members of a structure are bound to. Absent and
 // empty members set none.
 func Headers(h http.Header, s *model.Service, sh *model.Shape, src *value.Source) error {
@@ -130,7 +134,11 @@ func Headers(h http.Header, s *model.Service, sh *model.Shape, src *value.Source
 		if m.Location == model.Headers {
 			for _, k := range value.Keys(v) {
 				if e := value.Entry(v, k); e.IsValid() && e.Kind() == reflect.String {
-					h[http.CanonicalHeaderKey(m.Wire+k)] = []string{e.String()}
+					name := m.Wire + k
+					if m.Wire != userMetadata {
+						name = http.CanonicalHeaderKey(name)
+					}
+					h[name] = []string{e.String()}
 				}
 			}
 			continue

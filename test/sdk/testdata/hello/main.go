@@ -1,34 +1,50 @@
-// Command bootstrap answers through API Gateway's proxy integration, and fails
-// when it is asked to.
+// Command bootstrap speaks the Runtime API by hand. It answers through API
+// Gateway's proxy integration, and fails when it is asked to.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package main
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"log"
-
-	"github.com/aws/aws-lambda-go/lambda"
+	"net/http"
+	"os"
 )
 
-type request struct {
-	Path string `json:"path"`
-	Fail string `json:"fail"`
-}
-
-type response struct {
-	StatusCode int               `json:"statusCode"`
-	Headers    map[string]string `json:"headers"`
-	Body       string            `json:"body"`
-}
-
 func main() {
-	lambda.Start(func(_ context.Context, rq request) (response, error) {
-		log.Printf("asked for %q", rq.Path)
-		if rq.Fail != "" {
-			return response{}, errors.New(rq.Fail)
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	post := func(path string, answer any) {
+		body, err := json.Marshal(answer)
+		if err != nil {
+			log.Fatal(err)
 		}
-		body, err := json.Marshal(map[string]string{"hello": rq.Path})
-		return response{StatusCode: 200, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(body)}, err
-	})
+		rs, err := http.Post(base+path, "application/json", bytes.NewReader(body))
+		if err != nil {
+			log.Fatal(err)
+		}
+		_ = rs.Body.Close()
+	}
+	for {
+		rs, err := http.Get(base + "next")
+		if err != nil {
+			log.Fatal(err)
+		}
+		var rq struct{ Path, Fail string }
+		err = json.NewDecoder(rs.Body).Decode(&rq)
+		_ = rs.Body.Close()
+		id := rs.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		log.Printf("asked for %q", rq.Path)
+		switch {
+		case err != nil:
+			post(id+"/error", map[string]string{"errorMessage": err.Error(), "errorType": "Malformed"})
+		case rq.Fail != "":
+			post(id+"/error", map[string]string{"errorMessage": rq.Fail, "errorType": "errorString"})
+		default:
+			body, err := json.Marshal(map[string]string{"hello": rq.Path})
+			if err != nil {
+				log.Fatal(err)
+			}
+			post(id+"/response", map[string]any{"statusCode": 200, "headers": map[string]string{"Content-Type": "application/json"}, "body": string(body)})
+		}
+	}
 }
