@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tierra-cloud/tierra/internal/kernel/model"
 	"github.com/tierra-cloud/tierra/internal/policy"
@@ -64,6 +65,14 @@ func (as As) From(in Incoming) As {
 	if region != "" {
 		as.in.Region = region
 	}
+	return as
+}
+
+// Via returns as with a service that forwards the caller's request to the next
+// one: aws:ViaAWSService, aws:CalledVia and keys such as kms:ViaService follow it.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html
+func (as As) Via(service string) As {
+	as.in.Via = append(slices.Clip(as.in.Via), service)
 	return as
 }
 

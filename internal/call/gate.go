@@ -91,6 +91,9 @@ func (k *keys) Lookup(name string) []string {
 	if v, ok := k.n.Keys[name]; ok {
 		return v
 	}
+	if name == "aws:calledvia" {
+		return k.d.in.Via
+	}
 	if v := k.global(name); v != "" {
 		k.one[0] = v
 		return k.one[:]
@@ -123,7 +126,15 @@ func (k *keys) global(name string) string {
 	case "aws:sourceidentity":
 		return id.SourceIdentity
 	case "aws:viaawsservice":
-		return "false"
+		return strconv.FormatBool(len(in.Via) > 0)
+	case "aws:calledviafirst":
+		if len(in.Via) > 0 {
+			return in.Via[0]
+		}
+	case "aws:calledvialast":
+		if n := len(in.Via); n > 0 {
+			return in.Via[n-1]
+		}
 	case "aws:multifactorauthpresent":
 		if !id.IssuedAt.IsZero() {
 			return strconv.FormatBool(id.MFA)

@@ -22,6 +22,9 @@ type Incoming struct {
 	Scheme, Host string
 	// TraceHeader is X-Amzn-Trace-Id as received.
 	TraceHeader string
+	// Via are the services that forwarded the caller's request, in order; As.Via
+	// adds to it.
+	Via []string
 }
 
 // Identity is a caller, known by a verified signature or vouched for by a room.

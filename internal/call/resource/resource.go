@@ -37,6 +37,8 @@ type Type struct {
 	create func(ctx context.Context, rq *Request, props map[string]any) (State, error)
 	update func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
 	remove func(ctx context.Context, rq *Request, id string, props map[string]any) error
+	find   func(ctx context.Context, rq *Request, props map[string]any) ([]State, error)
+	adopt  func(ctx context.Context, rq *Request, found State, props map[string]any) (State, error)
 	check  func(props map[string]any) []Problem
 }
 
@@ -90,6 +92,14 @@ type Handlers[P any] struct {
 	Update func(ctx context.Context, rq *Request, id string, old, p *P) (State, error)
 	// Delete removes the resource. One that is gone already is not an error.
 	Delete func(ctx context.Context, rq *Request, id string, p *P) error
+	// Find returns everything there is that Create could have made of p: what has
+	// the name that p or rq.Name gives, or, where the room gives the ids, all that
+	// looks like it. It changes nothing. The engine asks before the first attempt
+	// at a creation and again when a crash interrupted it: what is new then was
+	// made by the creation, and is completed with Update, told that nothing of p is
+	// set yet. A type needs no Find if its Create can be repeated: if all that it
+	// does is to put, or to make what a generated name of this step alone names.
+	Find func(ctx context.Context, rq *Request, p *P) ([]State, error)
 	// Check finds what is wrong with properties whose values are all known.
 	Check func(p *P) []Problem
 	// Attributes are the names that Fn::GetAtt takes.
@@ -138,6 +148,29 @@ func Define[P any](name string, h Handlers[P]) Type {
 			return h.Update(ctx, rq, id, o, p)
 		}
 	}
+	if h.Find != nil {
+		t.find = func(ctx context.Context, rq *Request, props map[string]any) ([]State, error) {
+			p, err := read(props)
+			if err != nil {
+				return nil, err
+			}
+			return h.Find(ctx, rq, p)
+		}
+		t.adopt = func(ctx context.Context, rq *Request, found State, props map[string]any) (State, error) {
+			if h.Update == nil {
+				return found, nil // its creation is one operation: it is whole
+			}
+			p, err := read(props)
+			if err != nil {
+				return found, err
+			}
+			st, err := h.Update(ctx, rq, found.ID, new(P), p)
+			if st.ID == "" {
+				st.ID = found.ID
+			}
+			return st, err
+		}
+	}
 	t.remove = func(ctx context.Context, rq *Request, id string, props map[string]any) error {
 		p, err := read(props)
 		if err != nil {
@@ -155,6 +188,19 @@ func (t *Type) Check(props map[string]any) []Problem { return t.check(props) }
 // Create makes the resource.
 func (t *Type) Create(ctx context.Context, rq *Request, props map[string]any) (State, error) {
 	return t.create(ctx, rq, props)
+}
+
+// Finds reports whether the type can find what an interrupted creation made.
+func (t *Type) Finds() bool { return t.find != nil }
+
+// Find returns what there is that Create could have made; ask Finds first.
+func (t *Type) Find(ctx context.Context, rq *Request, props map[string]any) ([]State, error) {
+	return t.find(ctx, rq, props)
+}
+
+// Adopt completes what an interrupted creation made and Find found.
+func (t *Type) Adopt(ctx context.Context, rq *Request, found State, props map[string]any) (State, error) {
+	return t.adopt(ctx, rq, found, props)
 }
 
 // InPlace reports whether a change of the named properties can be made without
