@@ -1,0 +1,23 @@
+// Clicks through examples/links: node links.mjs ADDRESS CHROMIUM SCREENSHOT
+import assert from "node:assert/strict";
+import { open } from "./browser.mjs";
+
+const [address, chromium, screenshot] = process.argv.slice(2);
+const { page, close } = await open(chromium);
+try {
+  await page.goto(address);
+  await page.getByLabel("Address to shorten").fill(address + "/index.html?from=link");
+  await page.getByRole("button", { name: "Shorten" }).click();
+  const row = page.locator("#links tr").filter({ hasText: "from=link" });
+  await row.filter({ hasText: "0 visits" }).waitFor();
+  const [popup] = await Promise.all([page.waitForEvent("popup"), row.getByRole("link").click()]);
+  await popup.waitForURL("**/index.html?from=link");
+  await popup.close();
+  await row.filter({ hasText: "1 visit" }).waitFor();
+  await page.screenshot({ path: screenshot, fullPage: true });
+  await page.reload();
+  await row.filter({ hasText: "1 visit" }).waitFor();
+  assert.equal(await page.locator("#links tr").count(), 1);
+} finally {
+  await close();
+}
