@@ -34,6 +34,11 @@
 // after its start, look up systemd over D-Bus, and bring a logger with it; what
 // is needed is three folders, four files and one number.
 //
+// A sandbox can be started before it is known for what (Launcher.Prepare): its
+// program runs, locked down as ever, and process 1 waits with its rights for
+// the last mounts before it goes the same way (ahead_linux.go). Nothing has to
+// enter a sandbox from outside, so there is no way in for anybody.
+//
 // System calls are filtered by a list of refusals, as runtimes of all languages
 // have to work unchanged, with the kernel of the day this was written as upper
 // bound: newer calls are answered as an older kernel would.

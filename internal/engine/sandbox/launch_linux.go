@@ -47,14 +47,15 @@ func (l *launcher) Launch(ctx context.Context, spec Spec) (Process, error) {
 	if len(spec.Argv) == 0 || !filepath.IsAbs(spec.Argv[0]) {
 		return nil, errors.New("launching: the program must be named by its absolute path")
 	}
-	p, err := l.launch(ctx, spec, false)
+	p, err := l.launch(ctx, spec, false, nil)
 	if err != nil {
 		return nil, fmt.Errorf("launching %s: %w", spec.Argv[0], err)
 	}
 	return p, nil
 }
 
-func (l *launcher) launch(ctx context.Context, spec Spec, probe bool) (_ *process, err error) {
+// launch starts a sandbox. With late folders it is left half-way: see Prepare.
+func (l *launcher) launch(ctx context.Context, spec Spec, probe bool, late []string) (_ *process, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool) (_ *proces
 	}
 	l.mu.Unlock()
 
-	plan := &plan{spec: spec, root: l.skeleton.dir, masks: l.skeleton.masks, filter: l.filter, probe: probe}
+	plan := &plan{spec: spec, root: l.skeleton.dir, masks: l.skeleton.masks, filter: l.filter, probe: probe, late: late}
 	if err := l.skeleton.refresh(); err != nil {
 		return nil, err
 	}
@@ -89,7 +90,12 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool) (_ *proces
 		}
 		plan.binds = append(plan.binds, m)
 	}
-	p := &process{l: l, done: make(chan struct{})}
+	for _, target := range late {
+		if err := l.skeleton.point(Mount{Source: l.skeleton.dir, Target: target}); err != nil {
+			return nil, err
+		}
+	}
+	p := &process{l: l, late: len(late), complete: make(chan struct{}), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.release()

@@ -148,14 +148,17 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 	netErr := l.try(ctx, Spec{Network: NetworkPrivate, Loopback: []uint16{9001}})
 	report.add("private network", netErr, "network namespace with its own loopback interface",
 		"allow network namespaces (sysctl user.max_net_namespaces above 0); until then only the host's network can be used")
-	l.tier = l.describe(netErr == nil)
+	lateErr := l.tryLate(ctx)
+	report.add("start ahead", lateErr, "runtimes are started before it is known for which function",
+		"run as root; until then every environment starts its runtime afresh")
+	l.tier = l.describe(netErr == nil, lateErr == nil)
 	return l, nil
 }
 
 // try starts a sandbox that ends at once.
 func (l *launcher) try(ctx context.Context, spec Spec) error {
 	spec.Memory, spec.Pids, spec.CPU = 64<<20, 16, CPU{Weight: 100}
-	p, err := l.launch(ctx, spec, true)
+	p, err := l.launch(ctx, spec, true, nil)
 	if err != nil {
 		return err
 	}
@@ -171,8 +174,8 @@ func (l *launcher) try(ctx context.Context, spec Spec) error {
 	return nil
 }
 
-func (l *launcher) describe(network bool) Tier {
-	t := Tier{Name: TierNamespaces, OwnRoot: true, PrivateNetwork: network, MemoryLimit: l.cgroups != nil}
+func (l *launcher) describe(network, ahead bool) Tier {
+	t := Tier{Name: TierNamespaces, OwnRoot: true, PrivateNetwork: network, StartAhead: ahead, MemoryLimit: l.cgroups != nil}
 	t.Holds = []string{
 		"a root of its own: only its code, a private /tmp and the system's folders, read-only",
 		"no sight of other processes, and an end of all its processes with the server's",
@@ -188,6 +191,9 @@ func (l *launcher) describe(network bool) Tier {
 		t.Holds = append(t.Holds, "a private network where it is asked for")
 	} else {
 		t.Lacks = append(t.Lacks, "no private network: functions reach what the host reaches")
+	}
+	if !ahead {
+		t.Lacks = append(t.Lacks, "no start ahead: every environment starts its runtime afresh")
 	}
 	t.Lacks = append(t.Lacks, "on the host's network, abstract unix sockets and loopback services of the host can be reached")
 	if l.cgroups != nil {

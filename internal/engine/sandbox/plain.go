@@ -55,6 +55,11 @@ func (l *plainLauncher) Tier() Tier {
 	}
 }
 
+// Prepare implements Launcher; without namespaces nothing can be mounted.
+func (l *plainLauncher) Prepare(context.Context, Spec, []string) (Prepared, error) {
+	return nil, errors.ErrUnsupported
+}
+
 // Launch implements Launcher. The targets of Mounts are rewritten to their
 // sources in Argv, Dir and the values of Env.
 func (l *plainLauncher) Launch(ctx context.Context, spec Spec) (_ Process, err error) {

@@ -25,6 +25,10 @@ type process struct {
 	group     *group
 	host      int // the user on the host
 	user      int // the same, until it is given back
+	// late is how many folders Complete mounts; complete is closed when
+	// process 1 has done so.
+	late     int
+	complete chan struct{}
 
 	mu     sync.Mutex
 	frozen bool
@@ -37,6 +41,10 @@ type process struct {
 func (p *process) watch() {
 	var b [8]byte
 	n, _ := p.control.Read(b[:])
+	if n == 1 {
+		close(p.complete)
+		n, _ = p.control.Read(b[:])
+	}
 	reported := n == 4
 	// Process 1 is ending; its end is that of everything in the namespace.
 	state, err := p.proc.Wait()

@@ -17,6 +17,11 @@ type Launcher interface {
 	// that asks for what the tier cannot do (see Tier) is launched without it
 	// only where Tier says so; everything else is an error.
 	Launch(ctx context.Context, spec Spec) (Process, error)
+	// Prepare starts the program of spec like Launch, before it is known for what:
+	// the folders late are empty inside until Complete mounts them, and nothing
+	// foreign may run in the sandbox before that. The error is
+	// errors.ErrUnsupported where Tier.StartAhead is false.
+	Prepare(ctx context.Context, spec Spec, late []string) (Prepared, error)
 	// Tier tells what this launcher holds and what it cannot.
 	Tier() Tier
 	// Close kills every process that is still running, waits for their ends and
@@ -53,6 +58,23 @@ type Process interface {
 	SetCPU(CPU) error
 	// Usage tells what was used so far; after the end, what was used in total.
 	Usage() Usage
+}
+
+// Prepared is a sandbox whose last mounts and limits are still to come.
+type Prepared interface {
+	Process
+	// Complete mounts sources, folders of the host, read-only at the folders that
+	// were left out, in their order, and sets the limits. When it returns the
+	// sandbox is as strong as a launched one. It can be called once; after an
+	// error the sandbox has to be killed.
+	Complete(ctx context.Context, sources []string, limits Limits) error
+}
+
+// Limits are what a sandbox may use; see Spec for the fields.
+type Limits struct {
+	Memory int64
+	Pids   int
+	CPU    CPU
 }
 
 // Spec says what to run and what it may see and use.
@@ -150,6 +172,8 @@ type Tier struct {
 	OwnRoot bool
 	// MemoryLimit tells whether Spec.Memory and Spec.Pids are enforced.
 	MemoryLimit bool
+	// StartAhead tells whether Launcher.Prepare works.
+	StartAhead bool
 }
 
 // The names of the tiers, best first.

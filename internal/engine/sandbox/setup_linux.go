@@ -59,6 +59,8 @@ type plan struct {
 	control, report int
 	// probe makes the program end at once instead of executing anything.
 	probe bool
+	// late are folders inside that are mounted on when the program runs already.
+	late []string
 }
 
 // script is the whole way from a fresh process in new namespaces to the program.
@@ -70,7 +72,15 @@ func (p *plan) script() (*script, error) {
 		return nil, err
 	}
 	p.enter(s)
+	if len(p.late) > 0 {
+		p.runAhead(s)
+		return s, nil
+	}
+	p.identify(s)
 	p.lockDown(s)
+	p.settle(s)
+	p.openInput(s)
+	p.filterCalls(s)
 	p.run(s)
 	return s, nil
 }
@@ -148,7 +158,7 @@ func (p *plan) listener(s *script, port uint16) {
 	s.call("closing the listener", unix.SYS_CLOSE, opened)
 }
 
-// enter makes the new root the only one and gives the process its user.
+// enter makes the new root the only one.
 func (p *plan) enter(s *script) {
 	dot, name := s.str("."), s.str(hostname)
 	s.call("naming the host", unix.SYS_SETHOSTNAME, name, len(hostname))
@@ -156,6 +166,10 @@ func (p *plan) enter(s *script) {
 	s.call("leaving the old root", unix.SYS_UMOUNT2, dot, unix.MNT_DETACH)
 	s.call("entering the new root", unix.SYS_CHDIR, s.str("/"))
 	s.call("setting the file mode mask", unix.SYS_UMASK, 0o022)
+}
+
+// identify gives the process its user, where the server may choose one.
+func (p *plan) identify(s *script) {
 	if p.hostID == 0 {
 		return
 	}
@@ -192,7 +206,7 @@ func capData(set uint64) []byte {
 	return b
 }
 
-// lockDown gives up all that process 1 does not need from here on.
+// lockDown gives up all that is not needed from here on.
 func (p *plan) lockDown(s *script) {
 	for _, l := range [...]struct{ resource, limit int }{{unix.RLIMIT_NOFILE, openFiles}, {unix.RLIMIT_CORE, 0}} {
 		s.optional(s.call("setting a limit", unix.SYS_PRLIMIT64, 0, l.resource, s.words(l.limit, l.limit), 0))
@@ -204,11 +218,21 @@ func (p *plan) lockDown(s *script) {
 	s.call("forbidding new privileges", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	// The program is of the same user: it must not be able to change process 1.
 	s.call("hiding process 1", unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
+// settle ties process 1 to the server and tells that all is set up.
+func (p *plan) settle(s *script) {
 	// From here on the sandbox dies with the server. If the server died before,
 	// the other end of the socket is gone and the next step fails.
 	s.call("dying with the server", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
 	s.call("telling that all is set up", unix.SYS_SENDTO, p.control, s.str("R"), 1, unix.MSG_NOSIGNAL, 0, 0)
+}
+
+func (p *plan) openInput(s *script) {
 	s.call("opening standard input", unix.SYS_OPENAT, unix.AT_FDCWD, s.str("/dev/null"), unix.O_RDWR)
+}
+
+func (p *plan) filterCalls(s *script) {
 	const specAllow = 4 // SECCOMP_FILTER_FLAG_SPEC_ALLOW: no slow-down of the whole process
 	fprog := s.words(len(p.filter)/filterStep, s.put(p.filter))
 	s.call("filtering system calls", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, specAllow, fprog)
@@ -216,26 +240,43 @@ func (p *plan) lockDown(s *script) {
 
 // run forks: the child executes the program, process 1 waits for its end and reports it.
 func (p *plan) run(s *script) {
-	const all = int(^uint32(0))
+	fork := p.fork(s)
+	p.reap(s, fork)
+	s.onZero(fork, len(s.steps))
+	p.execute(s)
+}
+
+const everyDescriptor = int(^uint32(0))
+
+// fork is the step from which the child goes on elsewhere; process 1 keeps
+// nothing but its socket.
+func (p *plan) fork(s *script) int {
 	fork := s.call("forking", unix.SYS_CLONE, int(unix.SIGCHLD), 0, 0, 0, 0)
 	s.call("closing descriptors", unix.SYS_CLOSE_RANGE, 0, p.control-1, 0)
-	s.call("closing descriptors", unix.SYS_CLOSE_RANGE, p.control+1, all, 0)
+	s.call("closing descriptors", unix.SYS_CLOSE_RANGE, p.control+1, everyDescriptor, 0)
+	return fork
+}
+
+// reap waits for the end of what was forked, reports it, and ends.
+func (p *plan) reap(s *script, fork int) {
 	reap := s.call("waiting", 0, 0)
 	s.steps[reap].words[0] = reapStep
 	s.result(fork, reap, 0)
 	s.call("reporting the end", unix.SYS_SENDTO, p.control, uint64(statusAddress), 4, unix.MSG_NOSIGNAL, 0, 0)
 	s.call("ending", unix.SYS_EXIT_GROUP, 0)
+}
 
+// execute is how the child becomes the program.
+func (p *plan) execute(s *script) {
 	dir := p.spec.Dir
 	if dir == "" {
 		dir = "/"
 	}
-	child := s.call("entering "+dir, unix.SYS_CHDIR, s.str(dir))
-	s.onZero(fork, child)
+	s.call("entering "+dir, unix.SYS_CHDIR, s.str(dir))
 	if p.probe {
 		s.call("ending", unix.SYS_EXIT_GROUP, 0)
 		return
 	}
-	s.call("hiding descriptors", unix.SYS_CLOSE_RANGE, 3+len(p.spec.Files), all, unix.CLOSE_RANGE_CLOEXEC)
+	s.call("hiding descriptors", unix.SYS_CLOSE_RANGE, 3+len(p.spec.Files), everyDescriptor, unix.CLOSE_RANGE_CLOEXEC)
 	s.call(p.spec.Argv[0], unix.SYS_EXECVE, s.str(p.spec.Argv[0]), s.strs(p.spec.Argv), s.strs(p.spec.Env))
 }
