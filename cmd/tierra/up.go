@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -78,7 +77,7 @@ func (c *upCmd) run(ctx context.Context) error {
 	u := &deploy.Up{
 		Client: client.New(endpoint, s.Region, sigv4.Credentials{AccessKey: s.AccessKey, Secret: s.Secret}),
 		Builder: &build.Builder{
-			Cache: filepath.Join(f.Dir, "build"), Run: run,
+			Cache: filepath.Join(f.Dir, "build"), Run: build.Command,
 			Note: func(id, step string) { out.Step("Building " + id + ": " + step) },
 		},
 		Report: out, Path: path, Stack: c.stackName(path), Parameters: c.parameters, Account: s.Account,
@@ -159,16 +158,4 @@ func printOutputs(out *report, s *client.Stack) {
 		out.println(fmt.Sprintf("  %-*s  %s", width, o.Key, v))
 	}
 	out.println("")
-}
-
-// run runs a build command with this process's environment.
-func run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
-	text, err := cmd.CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		return text, fmt.Errorf("%s is not installed on this machine: %w", name, err)
-	}
-	return text, err
 }

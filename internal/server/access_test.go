@@ -28,9 +28,9 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/access.txt anew")
 var candidates = []string{
 	"sample", "sample-name", "sample1234", "000000000000", "us-east-1", "1", "/sample", "{}", "sample.txt", "aws:sample",
 	"arn:aws:iam::000000000000:role/sample", "arn:aws:iam::000000000000:policy/sample", "arn:aws:lambda:us-east-1:000000000000:function:sample",
-	"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0", "arn:aws:cloudformation:us-east-1:000000000000:stack/sample/11111111-2222-4333-8444-555555555555",
+	"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0", "arn:aws:lambda:us-east-1:000000000000:layer:sample:1", "arn:aws:cloudformation:us-east-1:000000000000:stack/sample/11111111-2222-4333-8444-555555555555",
 	"arn:aws:dynamodb:us-east-1:000000000000:table/sample", "arn:aws:logs:us-east-1:000000000000:log-group:sample", "arn:aws:s3:::sample",
-	"11111111-2222-4333-8444-555555555555", "0123456789abcdef", "0123456789abcdef0123456789abcdef", "AKIA0123456789ABCDEF", "lambda:InvokeFunction", "apigateway.amazonaws.com",
+	"11111111-2222-4333-8444-555555555555", "0123456789abcdef", "0123456789abcdef0123456789abcdef", "AKIA0123456789ABCDEF", "lambda:InvokeFunction", "lambda:GetLayerVersion", "apigateway.amazonaws.com",
 	"200", "v1", "http://localhost/sample", "2026-11-01T00:00:00Z", "index.handler", "123456",
 }
 
@@ -161,8 +161,8 @@ func each(t *testing.T, s *Server, f func(b *call.Binding, in any)) {
 
 func root() call.As {
 	return call.AsIdentity(call.Identity{Principal: policy.Principal{
-		Kind: policy.Root, Account: defaultAccount, ARN: "arn:aws:iam::" + defaultAccount + ":root", UserID: defaultAccount,
-	}}, defaultRegion)
+		Kind: policy.Root, Account: DefaultAccount, ARN: "arn:aws:iam::" + DefaultAccount + ":root", UserID: DefaultAccount,
+	}}, DefaultRegion)
 }
 
 // TestRefusal walks every binding of every room: called anonymously, and by a
@@ -181,7 +181,7 @@ func TestRefusal(t *testing.T) {
 	strangers := map[string]call.Identity{
 		"anonymous": {Principal: policy.Principal{Kind: policy.Anonymous}},
 		"a user without policies": {Principal: policy.Principal{
-			Kind: policy.User, Account: defaultAccount, ARN: *nobody.User.Arn, UserID: *nobody.User.UserId, UserName: "nobody",
+			Kind: policy.User, Account: DefaultAccount, ARN: *nobody.User.Arn, UserID: *nobody.User.UserId, UserName: "nobody",
 		}},
 	}
 	each(t, s, func(b *call.Binding, in any) {
@@ -192,7 +192,7 @@ func TestRefusal(t *testing.T) {
 			if b.Op.NoAuth && b.Why != "" {
 				continue
 			}
-			_, err := s.board.Call(ctx, call.AsIdentity(id, defaultRegion), b.Service, b.Op, in)
+			_, err := s.board.Call(ctx, call.AsIdentity(id, DefaultRegion), b.Service, b.Op, in)
 			f := fault.As(err)
 			if f == nil || f.Common != fault.AccessDenied && f.Common != fault.MissingAuthenticationToken {
 				t.Errorf("%s:%s by %s is not refused: %v", b.Service.Name, b.Op.Name, who, err)

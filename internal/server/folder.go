@@ -40,13 +40,13 @@ type Secrets struct {
 
 // Defaults of a new data folder.
 const (
-	defaultAccount = "000000000000"
-	defaultRegion  = "us-east-1"
+	DefaultAccount = "000000000000"
+	DefaultRegion  = "us-east-1"
 )
 
 func newSecrets(src *ids.Source) *Secrets {
 	return &Secrets{
-		Account: defaultAccount, Region: defaultRegion,
+		Account: DefaultAccount, Region: DefaultRegion,
 		AccessKey: "AKIA" + src.Of(ids.Base32, 16), Secret: src.Of(ids.Alnum, 40),
 		SessionKey: src.Bytes(32), DataKey: src.Bytes(32),
 	}

@@ -41,6 +41,7 @@ type Up struct {
 	Builder    *build.Builder
 	Report     Reporter
 	Path       string // folder or template
+	Text       string // the template itself, if it is not in a file; its paths start from the folder Path
 	Stack      string
 	Parameters map[string]string
 	Account    string
@@ -55,11 +56,7 @@ type Up struct {
 
 // Deploy builds and deploys once.
 func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
-	path, err := Find(u.Path)
-	if err != nil {
-		return nil, err
-	}
-	app, err := read(path)
+	app, err := u.read()
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +103,21 @@ func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
 		}
 	}
 	return stack, nil
+}
+
+func (u *Up) read() (*application, error) {
+	if u.Text != "" {
+		return parse(filepath.Join(u.Path, names[0]), []byte(u.Text))
+	}
+	path, err := Find(u.Path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, text)
 }
 
 // build builds the functions, those of one source and method once.

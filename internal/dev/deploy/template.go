@@ -56,12 +56,9 @@ func Find(path string) (string, error) {
 	return "", fmt.Errorf("%s has no template: looked for %s", path, strings.Join(names, ", "))
 }
 
-// read reads a template and finds what has to be built and uploaded.
-func read(path string) (*application, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// parse reads the text of the template at path and finds what has to be built
+// and uploaded.
+func parse(path string, text []byte) (*application, error) {
 	node, err := template.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

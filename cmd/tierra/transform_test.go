@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const shop = `
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String, AllowedValues: [dev, prod]}
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: nodejs22.x, Handler: index.handler, InlineCode: "exports.handler = async () => 1", FunctionName: !Ref Stage}
+`
+
+// run runs a command of the command line and returns what it printed.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	c := commands()
+	c.SetOut(&out)
+	c.SetErr(&out)
+	c.SetArgs(args)
+	err := c.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "template.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestTransform prints what SAM makes of a template without a server.
+func TestTransform(t *testing.T) {
+	path := file(t, shop)
+	out, err := run(t, "transform", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Transform any
+		Resources map[string]struct{ Type string }
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if doc.Resources["Hello"].Type != "AWS::Lambda::Function" || doc.Resources["HelloRole"].Type != "AWS::IAM::Role" || doc.Transform != nil {
+		t.Errorf("got %s", out)
+	}
+	if !strings.Contains(out, `"Ref": "Stage"`) {
+		t.Errorf("the reference to a parameter without a value is gone: %s", out)
+	}
+	out, err = run(t, "transform", path, "--yaml", "--parameter", "Stage=dev", "--region", "eu-west-1")
+	if err != nil || !strings.Contains(out, "Type: AWS::Lambda::Function") {
+		t.Errorf("as YAML: %v, %s", err, out)
+	}
+}
+
+// TestTransformRefuses words errors as the server does.
+func TestTransformRefuses(t *testing.T) {
+	for _, c := range []struct{ text, parameter, want string }{
+		{strings.Replace(shop, "Handler: index.handler", "Handle: index.handler", 1), "Stage=dev",
+			"Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number of errors found: 1. Resource with id [Hello] is invalid."},
+		{shop, "Stage=test", "Parameter 'Stage' must be one of AllowedValues"},
+		{shop, "Stag=dev", "Parameters: [Stag] do not exist in the template"},
+		{"Resources: [", "Stage=dev", "Template"},
+		{"[]", "Stage=dev", "Template"},
+	} {
+		_, err := run(t, "transform", file(t, c.text), "--parameter", c.parameter)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
