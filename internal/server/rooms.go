@@ -16,6 +16,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/dynamodb"
 	"github.com/tierra-cloud/tierra/internal/services/iam"
+	"github.com/tierra-cloud/tierra/internal/services/kms"
 	"github.com/tierra-cloud/tierra/internal/services/lambda"
 	"github.com/tierra-cloud/tierra/internal/services/logs"
 	"github.com/tierra-cloud/tierra/internal/services/s3"
@@ -44,12 +45,17 @@ func (s *Server) furnish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
 	}
+	keys, err := kms.New(kms.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Key: s.secrets.DataKey})
+	if err != nil {
+		return err
+	}
 	s.board.Plug(
 		identity,
 		sts.New(sts.Deps{Clock: s.clock, Mint: identity, Lenient: s.config.Mode != call.Enforce}),
 		logs.New(logs.Deps{Store: s.store, Clock: s.clock, IDs: s.ids}),
 		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
 		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
+		keys,
 		functions,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
