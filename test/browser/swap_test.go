@@ -66,7 +66,7 @@ func get(t *testing.T, address string) (int, string) {
 // breaks it, and sees API Gateway's answer to that; and mends it.
 func TestSwap(t *testing.T) {
 	for name, c := range map[string]struct{ interpreter, version, file, source, broken string }{
-		"node": {"node", `console.log("nodejs" + process.versions.node.split(".")[0] + ".x")`, "app.js", `exports.handler = async () => ({ statusCode: 200, body: "hello from VERSION" });`, `exports.handler = async ( => {`},
+		"node":   {"node", `console.log("nodejs" + process.versions.node.split(".")[0] + ".x")`, "app.js", `exports.handler = async () => ({ statusCode: 200, body: "hello from VERSION" });`, `exports.handler = async ( => {`},
 		"python": {"python3", "import sys; print('python%d.%d' % sys.version_info[:2])", "app.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello from VERSION'}\n", "def handler(:\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
