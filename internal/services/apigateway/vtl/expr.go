@@ -1,0 +1,403 @@
+package vtl
+
+import (
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func digit(c byte) bool  { return c >= '0' && c <= '9' }
+
+// space skips white space.
+func (p *parser) space() {
+	for p.pos < len(p.src) && strings.IndexByte(" \t\r\n", p.src[p.pos]) >= 0 {
+		p.pos++
+	}
+}
+
+func (p *parser) take(s string) bool {
+	if strings.HasPrefix(p.src[p.pos:], s) {
+		p.pos += len(s)
+		return true
+	}
+	return false
+}
+
+// identifier reads a name, or "".
+func (p *parser) identifier() string {
+	i := p.pos
+	for i < len(p.src) && (letter(p.src[i]) || p.src[i] == '_' || i > p.pos && (digit(p.src[i]) || p.src[i] == '-')) {
+		i++
+	}
+	name := p.src[p.pos:i]
+	p.pos = i
+	return name
+}
+
+// reference reads a reference whose $ is next; nil, with no error, if what
+// follows is none.
+func (p *parser) reference() (*reference, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	start := p.pos
+	p.pos++
+	p.take("!") // a quiet reference prints as any other here
+	formal := p.take("{")
+	ref := &reference{name: p.identifier()}
+	if ref.name == "" {
+		p.pos = start
+		return nil, nil
+	}
+	for p.pos < len(p.src) {
+		before := p.pos
+		switch p.src[p.pos] {
+		case '.':
+			p.pos++
+			s := step{kind: property, name: p.identifier()}
+			if s.name == "" {
+				p.pos = before
+				goto done
+			}
+			if p.take("(") {
+				s.kind = method
+				for {
+					p.space()
+					if p.take(")") {
+						break
+					}
+					if len(s.args) > 0 && !p.take(",") {
+						return nil, p.fail("the arguments of %s have no end", s.name)
+					}
+					a, err := p.expression()
+					if err != nil {
+						return nil, err
+					}
+					s.args = append(s.args, a)
+				}
+			}
+			ref.steps = append(ref.steps, s)
+		case '[':
+			p.pos++
+			i, err := p.expression()
+			p.space()
+			if err != nil || !p.take("]") {
+				p.pos = before // it is text
+				goto done
+			}
+			ref.steps = append(ref.steps, step{kind: index, args: []expr{i}})
+		default:
+			goto done
+		}
+	}
+done:
+	if formal {
+		if p.take("|") {
+			alt, err := p.expression()
+			if err != nil {
+				return nil, err
+			}
+			ref.otherwise = alt
+			p.space()
+		}
+		if !p.take("}") {
+			p.pos = start
+			return nil, nil
+		}
+	}
+	return ref, nil
+}
+
+// operators by how strongly they bind, the weakest first.
+var operators = [][]struct {
+	sign, word string
+	op         operator
+}{
+	{{"||", "or", or}},
+	{{"&&", "and", and}},
+	{{"==", "eq", equal}, {"!=", "ne", unequal}},
+	{{"<=", "le", atMost}, {">=", "ge", atLeast}, {"<", "lt", less}, {">", "gt", greater}},
+	{{"+", "", plus}, {"-", "", minus}},
+	{{"*", "", times}, {"/", "", divide}, {"%", "", modulo}},
+}
+
+func (p *parser) expression() (expr, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	return p.binary(0)
+}
+
+func (p *parser) binary(level int) (expr, error) {
+	if level == len(operators) {
+		return p.unary()
+	}
+	left, err := p.binary(level + 1)
+	if err != nil {
+		return nil, err
+	}
+	for n := 0; ; n++ {
+		if n > 10*maxNesting { // each adds to the depth of the tree
+			return nil, p.fail("the expression has too many operators")
+		}
+		op, ok := p.operator(level)
+		if !ok {
+			return left, nil
+		}
+		right, err := p.binary(level + 1)
+		if err != nil {
+			return nil, err
+		}
+		left = &binary{op, left, right}
+	}
+}
+
+func (p *parser) operator(level int) (operator, bool) {
+	start := p.pos
+	p.space()
+	for _, o := range operators[level] {
+		if p.take(o.sign) {
+			return o.op, true
+		}
+		if o.word != "" && p.word(o.word) {
+			return o.op, true
+		}
+	}
+	p.pos = start
+	return 0, false
+}
+
+// word takes a word that ends there.
+func (p *parser) word(w string) bool {
+	if !strings.HasPrefix(p.src[p.pos:], w) {
+		return false
+	}
+	if i := p.pos + len(w); i < len(p.src) && (letter(p.src[i]) || digit(p.src[i]) || p.src[i] == '_') {
+		return false
+	}
+	p.pos += len(w)
+	return true
+}
+
+func (p *parser) unary() (expr, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.space()
+	if p.pos == len(p.src) {
+		return nil, p.fail("an expression is missing")
+	}
+	switch c := p.src[p.pos]; {
+	case c == '!' || c == 'n' && p.word("not"):
+		if c == '!' {
+			p.pos++
+		}
+		x, err := p.unary()
+		return &not{x}, err
+	case c == '$':
+		ref, err := p.reference()
+		if err == nil && ref == nil {
+			err = p.fail("a reference is incomplete")
+		}
+		return ref, err
+	case c == '(':
+		p.pos++
+		x, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		p.space()
+		if !p.take(")") {
+			return nil, p.fail("a closing parenthesis is missing")
+		}
+		return x, nil
+	case c == '[':
+		return p.list()
+	case c == '{':
+		return p.dict()
+	case c == '"' || c == '\'':
+		return p.quoted(c)
+	case digit(c) || c == '-' && p.pos+1 < len(p.src) && digit(p.src[p.pos+1]):
+		return p.number()
+	case c == '-':
+		p.pos++
+		x, err := p.unary()
+		return &binary{minus, constant{int64(0)}, x}, err
+	case p.word("true"):
+		return constant{true}, nil
+	case p.word("false"):
+		return constant{false}, nil
+	}
+	return nil, p.fail("%.20q is no expression", p.src[p.pos:])
+}
+
+func (p *parser) number() (expr, error) {
+	i := p.pos
+	if p.src[i] == '-' {
+		i++
+	}
+	digits := func() {
+		for i < len(p.src) && digit(p.src[i]) {
+			i++
+		}
+	}
+	digits()
+	whole := true
+	if i+1 < len(p.src) && p.src[i] == '.' && digit(p.src[i+1]) {
+		whole = false
+		i++
+		digits()
+	}
+	if i < len(p.src) && p.src[i]|0x20 == 'e' && !whole {
+		j := i + 1
+		if j < len(p.src) && (p.src[j] == '-' || p.src[j] == '+') {
+			j++
+		}
+		if j < len(p.src) && digit(p.src[j]) {
+			i = j
+			digits()
+		}
+	}
+	s := p.src[p.pos:i]
+	p.pos = i
+	if whole {
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return constant{n}, nil
+		}
+		if len(s) > 1000 {
+			return nil, p.fail("a number has too many digits")
+		}
+		n, _ := new(big.Int).SetString(s, 10)
+		return constant{n}, nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil, p.fail("%s is no number", s)
+	}
+	return constant{f}, nil
+}
+
+// quoted reads a string literal; a doubled quotation mark stands for one.
+func (p *parser) quoted(mark byte) (expr, error) {
+	start := p.pos + 1
+	i := start
+	for {
+		j := strings.IndexByte(p.src[i:], mark)
+		if j < 0 {
+			return nil, p.fail("a string has no end")
+		}
+		i += j + 1
+		if i < len(p.src) && p.src[i] == mark {
+			i++
+			continue
+		}
+		break
+	}
+	s := strings.ReplaceAll(p.src[start:i-1], string(mark)+string(mark), string(mark))
+	line := p.pos
+	p.pos = i
+	if mark == '\'' {
+		return constant{s}, nil
+	}
+	s = unescapeUnicode(s)
+	if !strings.ContainsAny(s, "$#") {
+		return constant{s}, nil
+	}
+	in := &parser{src: s, macros: p.macros, t: p.t, depth: p.depth}
+	nodes, end, err := in.block()
+	if err == nil && end != "" {
+		err = in.fail("#%s without a beginning", end)
+	}
+	if err != nil {
+		p.pos = line
+		return nil, p.fail("in a string: %v", err)
+	}
+	return &interpolated{nodes}, nil
+}
+
+// unescapeUnicode replaces \u and four hexadecimal digits.
+func unescapeUnicode(s string) string {
+	if !strings.Contains(s, `\u`) {
+		return s
+	}
+	var b strings.Builder
+	for {
+		i := strings.Index(s, `\u`)
+		if i < 0 || i+6 > len(s) {
+			b.WriteString(s)
+			return b.String()
+		}
+		n, err := strconv.ParseUint(s[i+2:i+6], 16, 16)
+		if err != nil {
+			b.WriteString(s[:i+2])
+			s = s[i+2:]
+			continue
+		}
+		b.WriteString(s[:i])
+		b.WriteRune(rune(n))
+		s = s[i+6:]
+	}
+}
+
+// list reads [a, b] or the range [a..b].
+func (p *parser) list() (expr, error) {
+	p.pos++
+	l := &listOf{}
+	for {
+		p.space()
+		if p.take("]") {
+			return l, nil
+		}
+		if len(l.items) > 0 && !p.take(",") {
+			return nil, p.fail("a list has no end")
+		}
+		x, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		l.items = append(l.items, x)
+		p.space()
+		if len(l.items) == 1 && p.take("..") {
+			to, err := p.expression()
+			if err != nil {
+				return nil, err
+			}
+			p.space()
+			if !p.take("]") {
+				return nil, p.fail("a range has no end")
+			}
+			return &rangeOf{x, to}, nil
+		}
+	}
+}
+
+func (p *parser) dict() (expr, error) {
+	p.pos++
+	m := &mapOf{}
+	for {
+		p.space()
+		if p.take("}") {
+			return m, nil
+		}
+		if len(m.keys) > 0 && !p.take(",") {
+			return nil, p.fail("a map has no end")
+		}
+		k, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		p.space()
+		if !p.take(":") {
+			return nil, p.fail("a map's key has no value")
+		}
+		v, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		m.keys, m.values = append(m.keys, k), append(m.values, v)
+	}
+}

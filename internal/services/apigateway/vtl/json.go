@@ -1,0 +1,151 @@
+package vtl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParseJSON reads a JSON text into values of this package; objects keep their order.
+func ParseJSON(text []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	v, err := readJSON(d, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something after the JSON text")
+	}
+	return v, nil
+}
+
+func readJSON(d *json.Decoder, depth int) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	if depth > 500 {
+		return nil, errors.New("the JSON text is nested too deeply")
+	}
+	switch t := t.(type) {
+	case json.Number:
+		return jsonNumber(string(t)), nil
+	case json.Delim:
+		if t == '[' {
+			l := &List{}
+			for d.More() {
+				v, err := readJSON(d, depth+1)
+				if err != nil {
+					return nil, err
+				}
+				l.Items = append(l.Items, v)
+			}
+			_, err := d.Token()
+			return l, err
+		}
+		m := NewMap()
+		for d.More() {
+			k, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			v, err := readJSON(d, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			key, ok := k.(string)
+			if !ok {
+				return nil, fmt.Errorf("%v is no name", k)
+			}
+			m.Put(key, v)
+		}
+		_, err := d.Token()
+		return m, err
+	}
+	return t, nil
+}
+
+func jsonNumber(s string) any {
+	if !strings.ContainsAny(s, ".eE") {
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return n
+		}
+		if n, ok := new(big.Int).SetString(s, 10); ok && len(s) < maxBits/4 {
+			return n
+		}
+	}
+	f, _ := strconv.ParseFloat(s, 64) // beyond its range it is infinite, as in Java
+	return f
+}
+
+// AppendJSON appends a value as JSON. What JSON cannot hold is a string.
+func AppendJSON(dst []byte, v any) []byte { return appendJSON(dst, v, 0) }
+
+func appendJSON(dst []byte, v any, depth int) []byte {
+	if depth > 500 {
+		return append(dst, "null"...)
+	}
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...)
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case *big.Int:
+		return v.Append(dst, 10)
+	case float64:
+		if v-v == 0 {
+			return append(dst, formatDouble(v)...)
+		}
+	case *List:
+		dst = append(dst, '[')
+		for i, x := range v.Items {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSON(dst, x, depth+1)
+		}
+		return append(dst, ']')
+	case *Map:
+		dst = append(dst, '{')
+		for i, k := range v.keys {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(appendJSONString(dst, k), ':')
+			dst = appendJSON(dst, v.m[k], depth+1)
+		}
+		return append(dst, '}')
+	}
+	return appendJSONString(dst, String(v))
+}
+
+func appendJSONString(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', byte(c))
+		case c == '\n':
+			dst = append(dst, `\n`...)
+		case c == '\r':
+			dst = append(dst, `\r`...)
+		case c == '\t':
+			dst = append(dst, `\t`...)
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			dst = utf8.AppendRune(dst, c)
+		}
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,490 @@
+package vtl
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// parser reads a template from front to back.
+type parser struct {
+	src    string
+	pos    int
+	depth  int
+	macros map[string]bool // that the template defines anywhere
+	t      *Template
+}
+
+// Error tells what is wrong with a template.
+type Error struct {
+	Line int
+	Text string
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
+
+func (p *parser) fail(format string, args ...any) error {
+	return &Error{1 + strings.Count(p.src[:min(p.pos, len(p.src))], "\n"), fmt.Sprintf(format, args...)}
+}
+
+// enter bounds the nesting of what the parser calls itself for.
+func (p *parser) enter() error {
+	if p.depth++; p.depth > maxNesting {
+		return p.fail("the template is nested too deeply")
+	}
+	return nil
+}
+
+func (p *parser) leave() { p.depth-- }
+
+var macroStart = regexp.MustCompile(`#\{?macro\}?\s*\(\s*([A-Za-z][A-Za-z0-9_-]*)`)
+
+// macroNames finds the macros of a template, so that they can be called above
+// where they are defined.
+func macroNames(src string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range macroStart.FindAllStringSubmatch(src, -1) {
+		names[m[1]] = true
+	}
+	return names
+}
+
+// block reads up to the end of the source or to a directive that ends or divides
+// a block ("end", "else", "elseif"), which it consumes but for its condition.
+func (p *parser) block() (nodes []node, end string, err error) {
+	if err := p.enter(); err != nil {
+		return nil, "", err
+	}
+	defer p.leave()
+	var lit strings.Builder
+	flush := func() {
+		if lit.Len() > 0 {
+			nodes = append(nodes, text(lit.String()))
+			lit.Reset()
+		}
+	}
+	for p.pos < len(p.src) {
+		i := strings.IndexAny(p.src[p.pos:], `\$#`)
+		if i < 0 {
+			lit.WriteString(p.src[p.pos:])
+			p.pos = len(p.src)
+			break
+		}
+		lit.WriteString(p.src[p.pos : p.pos+i])
+		p.pos += i
+		switch p.src[p.pos] {
+		case '\\':
+			s, err := p.escape()
+			if err != nil {
+				return nil, "", err
+			}
+			lit.WriteString(s)
+		case '$':
+			start := p.pos
+			ref, err := p.reference()
+			if err != nil {
+				return nil, "", err
+			}
+			if ref == nil {
+				p.pos = start + 1
+				lit.WriteByte('$')
+				continue
+			}
+			flush()
+			nodes = append(nodes, ref)
+		case '#':
+			n, lits, end, err := p.hash()
+			if err != nil {
+				return nil, "", err
+			}
+			lit.WriteString(lits)
+			if n != nil || end != "" {
+				flush()
+			}
+			if n != nil {
+				nodes = append(nodes, n)
+			}
+			if end != "" {
+				return nodes, end, nil
+			}
+		}
+	}
+	flush()
+	return nodes, "", nil
+}
+
+// escape reads backslashes. Before a reference or a directive two of them stand
+// for one, and an odd one takes away its meaning; elsewhere they are themselves.
+func (p *parser) escape() (string, error) {
+	n := 0
+	for p.pos < len(p.src) && p.src[p.pos] == '\\' {
+		n++
+		p.pos++
+	}
+	all := strings.Repeat(`\`, n)
+	if p.pos == len(p.src) {
+		return all, nil
+	}
+	start := p.pos
+	switch p.src[p.pos] {
+	case '$':
+		ref, err := p.reference()
+		end := p.pos
+		p.pos = start
+		switch {
+		case err != nil:
+			return "", err
+		case ref == nil:
+			return all, nil
+		case n%2 == 1:
+			p.pos = end
+			return all[:n/2] + p.src[start:end], nil
+		}
+		return all[:n/2], nil
+	case '#':
+		name, end := p.directiveName()
+		if !p.known(name) {
+			return all, nil
+		}
+		if n%2 == 1 {
+			p.pos = end
+			return all[:n/2] + p.src[start:end], nil
+		}
+		return all[:n/2], nil
+	}
+	return all, nil
+}
+
+// directiveName looks at the name of a directive whose # is next: "if" of #if,
+// #{if} and #@if. end is where it ends.
+func (p *parser) directiveName() (name string, end int) {
+	i := p.pos + 1
+	if i < len(p.src) && p.src[i] == '@' {
+		i++
+	}
+	curly := i < len(p.src) && p.src[i] == '{'
+	if curly {
+		i++
+	}
+	start := i
+	for i < len(p.src) && (letter(p.src[i]) || i > start && (digit(p.src[i]) || p.src[i] == '_' || p.src[i] == '-')) {
+		i++
+	}
+	name = p.src[start:i]
+	if curly {
+		if i == len(p.src) || p.src[i] != '}' {
+			return "", i
+		}
+		return name, i + 1
+	}
+	return name, i
+}
+
+func (p *parser) known(name string) bool {
+	switch name {
+	case "set", "if", "elseif", "else", "end", "foreach", "macro", "define", "break", "stop", "evaluate", "include", "parse", "literal":
+		return true
+	}
+	return p.macros[name]
+}
+
+// hash reads what begins with #: a node, or literal text, or the end of a block.
+func (p *parser) hash() (n node, lit, end string, err error) {
+	rest := p.src[p.pos:]
+	switch {
+	case strings.HasPrefix(rest, "##"):
+		if i := strings.IndexByte(rest, '\n'); i >= 0 {
+			p.pos += i + 1
+		} else {
+			p.pos = len(p.src)
+		}
+		return nil, "", "", nil
+	case strings.HasPrefix(rest, "#*"):
+		i := strings.Index(rest[2:], "*#")
+		if i < 0 {
+			return nil, "", "", p.fail("a comment has no end")
+		}
+		p.pos += 2 + i + 2
+		return nil, "", "", nil
+	case strings.HasPrefix(rest, "#[["):
+		i := strings.Index(rest, "]]#")
+		if i < 0 {
+			return nil, "", "", p.fail("#[[ without ]]#")
+		}
+		p.pos += i + 3
+		return nil, rest[3:i], "", nil
+	}
+	name, after := p.directiveName()
+	if !p.known(name) {
+		p.pos++
+		return nil, "#", "", nil
+	}
+	withBody := strings.HasPrefix(rest, "#@")
+	start := p.pos
+	p.pos = after
+	switch name {
+	case "end", "else":
+		p.gobble()
+		return nil, "", name, nil
+	case "elseif":
+		return nil, "", name, nil
+	case "stop", "break":
+		p.gobble()
+		return signal{map[string]error{"stop": errStop, "break": errBreak}[name]}, "", "", nil
+	}
+	if !p.paren() {
+		if p.macros[name] { // "#name" is no call
+			p.pos = start + 1
+			return nil, "#", "", nil
+		}
+		return nil, "", "", p.fail("#%s needs its parentheses", name)
+	}
+	switch name {
+	case "set":
+		n, err = p.set()
+	case "if":
+		n, err = p.branches()
+	case "foreach":
+		n, err = p.foreach()
+	case "macro":
+		err = p.macro()
+	case "define":
+		n, err = p.define()
+	case "evaluate":
+		n, err = p.evaluate()
+	case "literal":
+		if err = p.closing(); err == nil {
+			from := p.pos
+			if _, err = p.body(name); err == nil {
+				raw := p.src[from:p.pos]
+				return nil, raw[:strings.LastIndexByte(raw, '#')], "", nil
+			}
+		}
+	case "include", "parse":
+		err = p.fail("#%s is not supported: a template reads no files", name)
+	default:
+		n, err = p.call(name, withBody)
+	}
+	return n, "", "", err
+}
+
+// paren skips white space up to an opening parenthesis and that.
+func (p *parser) paren() bool {
+	i := p.pos
+	for i < len(p.src) && (p.src[i] == ' ' || p.src[i] == '\t') {
+		i++
+	}
+	if i == len(p.src) || p.src[i] != '(' {
+		return false
+	}
+	p.pos = i + 1
+	return true
+}
+
+// closing reads a directive's closing parenthesis, with the rest of its line if
+// that is empty.
+func (p *parser) closing() error {
+	p.space()
+	if !p.take(")") {
+		return p.fail("a closing parenthesis is missing")
+	}
+	p.gobble()
+	return nil
+}
+
+// gobble skips white space with the end of the line; without that, nothing.
+func (p *parser) gobble() {
+	i := p.pos
+	for i < len(p.src) && (p.src[i] == ' ' || p.src[i] == '\t') {
+		i++
+	}
+	if i < len(p.src) && p.src[i] == '\r' {
+		i++
+		if i == len(p.src) || p.src[i] != '\n' {
+			p.pos = i
+			return
+		}
+	}
+	if i < len(p.src) && p.src[i] == '\n' {
+		p.pos = i + 1
+	}
+}
+
+// body reads a block up to #end.
+func (p *parser) body(of string) ([]node, error) {
+	nodes, end, err := p.block()
+	if err == nil && end != "end" {
+		err = p.fail("#%s without #end", of)
+	}
+	return nodes, err
+}
+
+func (p *parser) set() (node, error) {
+	p.space()
+	if p.pos == len(p.src) || p.src[p.pos] != '$' {
+		return nil, p.fail("#set needs a reference")
+	}
+	ref, err := p.reference()
+	if err != nil {
+		return nil, err
+	}
+	if ref == nil {
+		return nil, p.fail("#set needs a reference")
+	}
+	if n := len(ref.steps); n > 0 && ref.steps[n-1].kind == method {
+		return nil, p.fail("#set cannot set the result of a method")
+	}
+	p.space()
+	if !p.take("=") {
+		return nil, p.fail("#set needs an equals sign")
+	}
+	v, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	return &set{ref, v}, p.closing()
+}
+
+func (p *parser) branches() (node, error) {
+	b := &branch{}
+	for {
+		cond, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.closing(); err != nil {
+			return nil, err
+		}
+		nodes, end, err := p.block()
+		if err != nil {
+			return nil, err
+		}
+		b.conds, b.blocks = append(b.conds, cond), append(b.blocks, nodes)
+		switch end {
+		case "elseif":
+			if !p.paren() {
+				return nil, p.fail("#elseif needs its parentheses")
+			}
+			continue
+		case "else":
+			b.otherwise, err = p.body("else")
+			return b, err
+		case "end":
+			return b, nil
+		}
+		return nil, p.fail("#if without #end")
+	}
+}
+
+// variable reads "$name" where a directive makes a variable.
+func (p *parser) variable(of string) (string, error) {
+	p.space()
+	if !p.take("$") {
+		return "", p.fail("#%s needs a variable", of)
+	}
+	p.take("!")
+	curly := p.take("{")
+	name := p.identifier()
+	if name == "" || curly && !p.take("}") {
+		return "", p.fail("#%s needs a variable", of)
+	}
+	return name, nil
+}
+
+func (p *parser) foreach() (node, error) {
+	name, err := p.variable("foreach")
+	if err != nil {
+		return nil, err
+	}
+	p.space()
+	if p.identifier() != "in" {
+		return nil, p.fail("#foreach needs the word in")
+	}
+	over, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.closing(); err != nil {
+		return nil, err
+	}
+	body, err := p.body("foreach")
+	return &foreach{name, over, body}, err
+}
+
+func (p *parser) define() (node, error) {
+	name, err := p.variable("define")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.closing(); err != nil {
+		return nil, err
+	}
+	body, err := p.body("define")
+	return &define{name, body}, err
+}
+
+func (p *parser) evaluate() (node, error) {
+	e, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	return &evaluate{e}, p.closing()
+}
+
+func (p *parser) macro() error {
+	p.space()
+	name := p.identifier()
+	if name == "" {
+		return p.fail("#macro needs a name")
+	}
+	m := &macro{name: name}
+	for {
+		p.space()
+		p.take(",")
+		p.space()
+		if p.pos < len(p.src) && p.src[p.pos] == '$' {
+			v, err := p.variable("macro")
+			if err != nil {
+				return err
+			}
+			m.params = append(m.params, v)
+			continue
+		}
+		break
+	}
+	if err := p.closing(); err != nil {
+		return err
+	}
+	body, err := p.body("macro")
+	m.body = body
+	if err == nil && p.t.macros[name] == nil {
+		p.t.macros[name] = m
+	}
+	return err
+}
+
+func (p *parser) call(name string, withBody bool) (node, error) {
+	c := &invoke{name: name}
+	for {
+		p.space()
+		p.take(",")
+		p.space()
+		if p.pos == len(p.src) || p.src[p.pos] == ')' {
+			break
+		}
+		a, err := p.unary()
+		if err != nil {
+			return nil, err
+		}
+		c.args = append(c.args, a)
+	}
+	if err := p.closing(); err != nil {
+		return nil, err
+	}
+	var err error
+	if withBody {
+		c.body, err = p.body("@" + name)
+	}
+	return c, err
+}

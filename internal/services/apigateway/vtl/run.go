@@ -1,0 +1,368 @@
+package vtl
+
+import (
+	"errors"
+	"fmt"
+)
+
+// node is a part of a template that prints something.
+type node interface{ render(r *run) error }
+
+// expr is a part that has a value.
+type expr interface{ eval(r *run) (any, error) }
+
+// run is one rendering.
+type run struct {
+	t     *Template
+	scope Scope
+	vars  map[string]any
+	out   []byte
+	base  int // where the output begins
+	left  Limits
+	depth int
+	loop  *loop
+	// macros are those that #evaluate added.
+	macros map[string]*macro
+}
+
+var (
+	errStop  = errors.New("#stop")
+	errBreak = errors.New("#break")
+)
+
+// step counts a node.
+func (r *run) step() error {
+	if r.left.Steps--; r.left.Steps < 0 {
+		return fmt.Errorf("%w: too many steps", ErrLimit)
+	}
+	return nil
+}
+
+// spend counts memory.
+func (r *run) spend(n int) error {
+	if r.left.Memory -= n; r.left.Memory < 0 {
+		return fmt.Errorf("%w: too much memory", ErrLimit)
+	}
+	return nil
+}
+
+func (r *run) print(s string) error {
+	if len(r.out)-r.base+len(s) > r.left.Output {
+		return fmt.Errorf("%w: more than %d bytes of output", ErrLimit, r.left.Output)
+	}
+	r.out = append(r.out, s...)
+	return nil
+}
+
+func (r *run) all(nodes []node) error {
+	for _, n := range nodes {
+		if err := r.step(); err != nil {
+			return err
+		}
+		if err := n.render(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// capture renders nodes to a string.
+func (r *run) capture(nodes []node) (string, error) {
+	if r.depth++; r.depth > maxDepth {
+		return "", fmt.Errorf("%w: nested too deeply", ErrLimit)
+	}
+	defer func() { r.depth-- }()
+	start := len(r.out)
+	err := r.all(nodes)
+	s := string(r.out[start:])
+	r.out = r.out[:start]
+	if err == nil {
+		err = r.spend(len(s))
+	}
+	return s, err
+}
+
+func (r *run) lookup(name string) any {
+	if v, ok := r.vars[name]; ok {
+		return v
+	}
+	if r.loop != nil {
+		switch name {
+		case "foreach":
+			return r.loop
+		case "velocityCount":
+			return int64(r.loop.index + 1)
+		case "velocityHasNext":
+			return r.loop.hasNext()
+		}
+	}
+	v, _ := r.scope.Lookup(name)
+	return v
+}
+
+func (r *run) assign(name string, v any) {
+	if r.vars == nil {
+		r.vars = map[string]any{}
+	}
+	r.vars[name] = v
+}
+
+// local sets variables while f runs, and puts back what was there.
+func (r *run) local(names []string, values []any, f func() error) error {
+	type old struct {
+		v  any
+		ok bool
+	}
+	was := make([]old, len(names))
+	for i, n := range names {
+		was[i].v, was[i].ok = r.vars[n]
+		r.assign(n, values[i])
+	}
+	err := f()
+	for i, n := range names {
+		if was[i].ok {
+			r.vars[n] = was[i].v
+		} else {
+			delete(r.vars, n)
+		}
+	}
+	return err
+}
+
+// text prints itself.
+type text string
+
+func (t text) render(r *run) error { return r.print(string(t)) }
+
+// signal ends a loop or the template.
+type signal struct{ err error }
+
+func (s signal) render(*run) error { return s.err }
+
+type set struct {
+	to *reference
+	v  expr
+}
+
+func (s *set) render(r *run) error {
+	v, err := s.v.eval(r)
+	if err != nil {
+		return err
+	}
+	return s.to.assign(r, v)
+}
+
+type branch struct {
+	conds     []expr
+	blocks    [][]node
+	otherwise []node
+}
+
+func (b *branch) render(r *run) error {
+	for i, c := range b.conds {
+		v, err := c.eval(r)
+		if err != nil {
+			return err
+		}
+		if truth(v) {
+			return r.all(b.blocks[i])
+		}
+	}
+	return r.all(b.otherwise)
+}
+
+type foreach struct {
+	name string
+	over expr
+	body []node
+}
+
+// loop is $foreach.
+type loop struct {
+	parent *loop
+	index  int
+	items  []any
+}
+
+func (l *loop) hasNext() bool { return l.index+1 < len(l.items) }
+
+// Property implements Object.
+func (l *loop) Property(name string) any {
+	switch name {
+	case "index":
+		return int64(l.index)
+	case "count":
+		return int64(l.index + 1)
+	case "hasNext":
+		return l.hasNext()
+	case "first":
+		return l.index == 0
+	case "last":
+		return !l.hasNext()
+	case "parent":
+		if l.parent != nil {
+			return l.parent
+		}
+	case "topmost":
+		for l.parent != nil {
+			l = l.parent
+		}
+		return l
+	}
+	return nil
+}
+
+// Call implements Object.
+func (l *loop) Call(name string, args []any) (any, bool, error) {
+	if len(args) != 0 {
+		return nil, false, nil
+	}
+	switch name {
+	case "getIndex", "getCount", "getHasNext", "hasNext", "isFirst", "isLast", "getParent":
+		for _, p := range []string{"get", "is"} {
+			if len(name) > len(p) && name[:len(p)] == p {
+				name = string(name[len(p)]|0x20) + name[len(p)+1:]
+				break
+			}
+		}
+		return l.Property(name), true, nil
+	}
+	return nil, false, nil
+}
+
+// Set implements Object.
+func (*loop) Set(string, any) bool { return false }
+
+func (f *foreach) render(r *run) error {
+	v, err := f.over.eval(r)
+	if err != nil {
+		return err
+	}
+	var items []any
+	switch v := v.(type) {
+	case *List:
+		items = append(items, v.Items...) // a loop may change what it goes over
+	case *Map:
+		items = v.values()
+	}
+	if err := r.spend(16 * len(items)); err != nil {
+		return err
+	}
+	if len(items) > r.left.Loop {
+		return fmt.Errorf("%w: more than %d turns of a #foreach", ErrLimit, r.left.Loop)
+	}
+	if r.depth++; r.depth > maxDepth {
+		return fmt.Errorf("%w: nested too deeply", ErrLimit)
+	}
+	outer := r.loop
+	defer func() { r.loop = outer; r.depth-- }()
+	l := &loop{parent: outer, items: items}
+	return r.local([]string{f.name}, []any{nil}, func() error {
+		for i, x := range items {
+			l.index, r.loop = i, l
+			r.assign(f.name, x)
+			if err := r.step(); err != nil {
+				return err
+			}
+			if err := r.all(f.body); err != nil {
+				if errors.Is(err, errBreak) {
+					return nil
+				}
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// define makes a variable that renders a block whenever it is printed.
+type define struct {
+	name string
+	body []node
+}
+
+func (d *define) render(r *run) error { r.assign(d.name, d); return nil }
+
+type evaluate struct{ text expr }
+
+func (e *evaluate) render(r *run) error {
+	v, err := e.text.eval(r)
+	if err != nil {
+		return err
+	}
+	src, err := r.str(v)
+	if err != nil {
+		return err
+	}
+	// Compiling takes more than a node's time.
+	if r.left.Steps -= len(src) / 8; r.left.Steps < 0 {
+		return fmt.Errorf("%w: too many steps", ErrLimit)
+	}
+	if err := r.spend(16 * len(src)); err != nil {
+		return err
+	}
+	t, err := Compile(src)
+	if err != nil {
+		return fmt.Errorf("#evaluate: %w", err)
+	}
+	for name, m := range t.macros {
+		if r.macros == nil {
+			r.macros = map[string]*macro{}
+		}
+		r.macros[name] = m
+	}
+	if r.depth++; r.depth > maxDepth {
+		return fmt.Errorf("%w: nested too deeply", ErrLimit)
+	}
+	defer func() { r.depth-- }()
+	if err := r.all(t.nodes); !errors.Is(err, errBreak) {
+		return err
+	}
+	return nil
+}
+
+type macro struct {
+	name   string
+	params []string
+	body   []node
+}
+
+// invoke calls a macro.
+type invoke struct {
+	name string
+	args []expr
+	body []node
+}
+
+func (c *invoke) render(r *run) error {
+	m := r.t.macros[c.name]
+	if m == nil {
+		m = r.macros[c.name]
+	}
+	if m == nil { // its definition is in a part that was not read
+		return r.print("#" + c.name)
+	}
+	if r.depth++; r.depth > maxDepth {
+		return fmt.Errorf("%w: macros call each other too deeply", ErrLimit)
+	}
+	defer func() { r.depth-- }()
+	names := m.params
+	values := make([]any, len(names), len(names)+1)
+	for i := range values {
+		if i < len(c.args) {
+			var err error
+			if values[i], err = c.args[i].eval(r); err != nil {
+				return err
+			}
+		}
+	}
+	if c.body != nil {
+		names = append(names[:len(names):len(names)], "bodyContent")
+		values = append(values, &define{"bodyContent", c.body})
+	}
+	err := r.local(names, values, func() error { return r.all(m.body) })
+	if errors.Is(err, errBreak) {
+		return nil
+	}
+	return err
+}

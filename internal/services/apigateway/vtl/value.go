@@ -1,0 +1,400 @@
+package vtl
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// List is a Java ArrayList. A template that has it may change it.
+type List struct{ Items []any }
+
+// Map is a Java LinkedHashMap whose keys are strings: it keeps the order in
+// which its keys were put. A template that has it may change it.
+type Map struct {
+	keys []string
+	m    map[string]any
+}
+
+// NewMap makes an empty map.
+func NewMap() *Map { return &Map{m: map[string]any{}} }
+
+// Put sets an entry.
+func (m *Map) Put(key string, v any) {
+	if _, ok := m.m[key]; !ok {
+		m.keys = append(m.keys, key)
+	}
+	m.m[key] = v
+}
+
+// Get returns an entry's value.
+func (m *Map) Get(key string) (any, bool) { v, ok := m.m[key]; return v, ok }
+
+// Remove removes an entry and returns its value.
+func (m *Map) Remove(key string) any {
+	v, ok := m.m[key]
+	if ok {
+		delete(m.m, key)
+		m.keys = slices.DeleteFunc(m.keys, func(k string) bool { return k == key })
+	}
+	return v
+}
+
+// Keys returns the keys in order. The caller does not change them.
+func (m *Map) Keys() []string { return m.keys }
+
+// Len returns how many entries there are.
+func (m *Map) Len() int { return len(m.keys) }
+
+func (m *Map) values() []any {
+	all := make([]any, len(m.keys))
+	for i, k := range m.keys {
+		all[i] = m.m[k]
+	}
+	return all
+}
+
+// entry is one entry of a map.
+type entry struct {
+	of  *Map
+	key string
+}
+
+// String returns a value as Java's toString does: nil is "null". A value that
+// contains itself is cut short.
+func String(v any) string {
+	p := printer{left: math.MaxInt}
+	p.value(v, 0)
+	return string(p.b)
+}
+
+// str is String within the limits; nil is "", as everywhere in a template, and
+// the block of a #define is rendered.
+func (r *run) str(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	case *define:
+		return r.capture(v.body)
+	}
+	p := printer{left: min(r.left.Memory, r.left.Output)}
+	p.value(v, 0)
+	if p.left < 0 {
+		return "", fmt.Errorf("%w: a value is too long to be printed", ErrLimit)
+	}
+	return string(p.b), r.spend(len(p.b))
+}
+
+type printer struct {
+	b    []byte
+	left int
+}
+
+func (p *printer) add(s string) {
+	if p.left -= len(s); p.left >= 0 {
+		p.b = append(p.b, s...)
+	}
+}
+
+func (p *printer) value(v any, depth int) {
+	if p.left < 0 {
+		return
+	}
+	if depth > maxDepth {
+		p.add("...")
+		return
+	}
+	switch v := v.(type) {
+	case nil:
+		p.add("null")
+	case string:
+		p.add(v)
+	case bool:
+		p.add(strconv.FormatBool(v))
+	case int64:
+		p.add(strconv.FormatInt(v, 10))
+	case float64:
+		p.add(formatDouble(v))
+	case *big.Int:
+		p.add(v.String())
+	case *List:
+		p.add("[")
+		for i, x := range v.Items {
+			if i > 0 {
+				p.add(", ")
+			}
+			if x == any(v) {
+				p.add("(this Collection)")
+				continue
+			}
+			p.value(x, depth+1)
+			if p.left < 0 {
+				return
+			}
+		}
+		p.add("]")
+	case *Map:
+		p.add("{")
+		for i, k := range v.keys {
+			if i > 0 {
+				p.add(", ")
+			}
+			p.add(k + "=")
+			if v.m[k] == any(v) {
+				p.add("(this Map)")
+				continue
+			}
+			p.value(v.m[k], depth+1)
+			if p.left < 0 {
+				return
+			}
+		}
+		p.add("}")
+	case *entry:
+		p.add(v.key + "=")
+		p.value(v.of.m[v.key], depth+1)
+	case fmt.Stringer:
+		p.add(v.String())
+	}
+}
+
+// formatDouble is Java's Double.toString.
+func formatDouble(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	if a := math.Abs(f); a == 0 || a >= 1e-3 && a < 1e7 {
+		s := strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(s, ".") {
+			s += ".0"
+		}
+		return s
+	}
+	s := strconv.FormatFloat(f, 'E', -1, 64)
+	m, e, _ := strings.Cut(s, "E")
+	if !strings.Contains(m, ".") {
+		m += ".0"
+	}
+	n, _ := strconv.Atoi(e)
+	return m + "E" + strconv.Itoa(n)
+}
+
+func number(v any) bool {
+	switch v.(type) {
+	case int64, float64, *big.Int:
+		return true
+	}
+	return false
+}
+
+func toFloat(v any) float64 {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case float64:
+		return v
+	case *big.Int:
+		f, _ := new(big.Float).SetInt(v).Float64()
+		return f
+	}
+	return math.NaN()
+}
+
+func toBig(v any) *big.Int {
+	switch v := v.(type) {
+	case int64:
+		return big.NewInt(v)
+	case *big.Int:
+		return v
+	}
+	return new(big.Int)
+}
+
+// compare compares numbers.
+func compare(x, y any) (int, bool) {
+	if !number(x) || !number(y) {
+		return 0, false
+	}
+	a, ok1 := x.(int64)
+	b, ok2 := y.(int64)
+	if ok1 && ok2 {
+		switch {
+		case a < b:
+			return -1, true
+		case a > b:
+			return 1, true
+		}
+		return 0, true
+	}
+	_, f1 := x.(float64)
+	_, f2 := y.(float64)
+	if !f1 && !f2 {
+		return toBig(x).Cmp(toBig(y)), true
+	}
+	switch a, b := toFloat(x), toFloat(y); {
+	case a < b:
+		return -1, true
+	case a > b:
+		return 1, true
+	case a == b:
+		return 0, true
+	}
+	return 0, false
+}
+
+// same is the operator ==: numbers by value, values of one class by equals, and
+// others by how they print.
+func (r *run) same(x, y any) (bool, error) {
+	if c, ok := compare(x, y); ok {
+		return c == 0, nil
+	}
+	if a, ok := x.(string); ok {
+		if b, ok := y.(string); ok {
+			return a == b, nil
+		}
+	}
+	if eq, known := equals(x, y, 0); known {
+		return eq, nil
+	}
+	a, err := r.str(x)
+	if err != nil {
+		return false, err
+	}
+	b, err := r.str(y)
+	return a == b, err
+}
+
+// equals is Java's equals; known is false if the values are of different classes.
+func equals(x, y any, depth int) (eq, known bool) {
+	if depth > maxDepth {
+		return false, true
+	}
+	switch a := x.(type) {
+	case nil:
+		return y == nil, y == nil
+	case string:
+		b, ok := y.(string)
+		return ok && a == b, ok
+	case bool:
+		b, ok := y.(bool)
+		return ok && a == b, ok
+	case int64, float64, *big.Int:
+		c, ok := compare(x, y)
+		return ok && c == 0, number(y)
+	case *List:
+		b, ok := y.(*List)
+		if !ok || len(a.Items) != len(b.Items) {
+			return false, ok
+		}
+		for i := range a.Items {
+			if eq, _ := equals(a.Items[i], b.Items[i], depth+1); !eq {
+				return false, true
+			}
+		}
+		return true, true
+	case *Map:
+		b, ok := y.(*Map)
+		if !ok || len(a.keys) != len(b.keys) {
+			return false, ok
+		}
+		for k, v := range a.m {
+			w, ok := b.m[k]
+			if eq, _ := equals(v, w, depth+1); !ok || !eq {
+				return false, true
+			}
+		}
+		return true, true
+	}
+	return false, false
+}
+
+// maxBits bounds whole numbers: products of products grow without end.
+const maxBits = 4096
+
+// arithmetic computes as Velocity does: whole numbers stay whole and never
+// overflow; what cannot be computed is nothing.
+func arithmetic(op operator, x, y any) any {
+	if !number(x) || !number(y) {
+		return nil
+	}
+	_, f1 := x.(float64)
+	_, f2 := y.(float64)
+	if f1 || f2 {
+		a, b := toFloat(x), toFloat(y)
+		switch op {
+		case plus:
+			return a + b
+		case minus:
+			return a - b
+		case times:
+			return a * b
+		case divide:
+			if b != 0 {
+				return a / b
+			}
+		case modulo:
+			if b != 0 {
+				return math.Mod(a, b)
+			}
+		}
+		return nil
+	}
+	a, ok1 := x.(int64)
+	b, ok2 := y.(int64)
+	small := ok1 && ok2 && a > math.MinInt32 && a <= math.MaxInt32 && b > math.MinInt32 && b <= math.MaxInt32
+	if small {
+		switch op {
+		case plus:
+			return a + b
+		case minus:
+			return a - b
+		case times:
+			return a * b
+		case divide:
+			if b != 0 {
+				return a / b
+			}
+		case modulo:
+			if b != 0 {
+				return a % b
+			}
+		}
+		return nil
+	}
+	p, q, z := toBig(x), toBig(y), new(big.Int)
+	switch op {
+	case plus:
+		z.Add(p, q)
+	case minus:
+		z.Sub(p, q)
+	case times:
+		z.Mul(p, q)
+	case divide:
+		if q.Sign() == 0 {
+			return nil
+		}
+		z.Quo(p, q)
+	case modulo:
+		if q.Sign() == 0 {
+			return nil
+		}
+		z.Rem(p, q)
+	}
+	if z.IsInt64() {
+		return z.Int64()
+	}
+	if z.BitLen() > maxBits {
+		return nil
+	}
+	return z
+}
