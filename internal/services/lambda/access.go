@@ -96,6 +96,18 @@ func passRole(role string) call.Need {
 	}
 }
 
+// layerKeys adds the condition key of the layers in a request.
+func layerKeys(keys map[string][]string, layers []string) map[string][]string {
+	if len(layers) == 0 {
+		return keys
+	}
+	if keys == nil {
+		keys = map[string][]string{}
+	}
+	keys["lambda:layer"] = layers
+	return keys
+}
+
 // principal is the service's own.
 const principal = "lambda.amazonaws.com"
 

@@ -38,8 +38,10 @@ func (s *source) empty() bool { return len(s.zip) == 0 && s.bucket == nil && s.k
 type pack struct {
 	hash string // SHA-256, hexadecimal
 	size int64
-	body io.ReaderAt
-	done func()
+	// unzipped is how many bytes the unpacked files have.
+	unzipped int64
+	body     io.ReaderAt
+	done     func()
 }
 
 // sum is the hash in the form of CodeSha256.
@@ -69,10 +71,11 @@ func (s *Service) receive(ctx context.Context, rq *call.Authorized, src source) 
 		return nil, err
 	}
 	temporary := p.done
-	if err := s.folders.make(p.hash, p.body, p.size); err != nil {
+	if err := s.folders.make(p.hash, unpackFrom(p.body, p.size)); err != nil {
 		temporary()
 		return nil, badPackage(err)
 	}
+	p.unzipped = s.folders.bytes(p.hash)
 	p.done = func() {
 		temporary()
 		s.folders.release(p.hash)
@@ -132,8 +135,9 @@ func (s *Service) keep(ctx context.Context, a area, p *pack) error {
 }
 
 // dropUnused removes packages that no version has any more.
-func (s *Service) dropUnused(ctx context.Context, a area, hashes ...string) {
-	for _, h := range hashes {
+func (s *Service) dropUnused(ctx context.Context, packages ...pkg) {
+	for _, p := range packages {
+		a, h := p.area, p.hash
 		used := true
 		// keep and this must not pass each other by: a package that is received
 		// again is held in folders, and what is held is not dropped.
@@ -173,7 +177,7 @@ func (s *Service) collect(ctx context.Context) error {
 			return err
 		}
 		for _, n := range names {
-			s.dropUnused(ctx, a, filepath.Base(n))
+			s.dropUnused(ctx, pkg{a, filepath.Base(n)})
 		}
 	}
 	return err
@@ -193,7 +197,8 @@ type folders struct {
 type folder struct {
 	mu    sync.Mutex // held while unpacking or removing
 	ready bool
-	users int // guarded by folders.mu
+	bytes int64 // that unpack has written
+	users int   // guarded by folders.mu
 }
 
 // open clears what an earlier server left.
@@ -228,36 +233,51 @@ func (f *folders) release(hash string) {
 	f.all[hash].users--
 }
 
-// make unpacks a package unless it is there, and holds its folder.
-func (f *folders) make(hash string, zipped io.ReaderAt, size int64) error {
+// make fills a folder unless it is there, and holds it.
+func (f *folders) make(hash string, fill func(dir string) (int64, error)) error {
 	x := f.hold(hash)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ready {
 		return nil
 	}
-	err := f.unpack(hash, zipped, size)
+	n, err := f.fill(hash, fill)
 	if err != nil {
 		f.release(hash)
 		return err
 	}
-	x.ready = true
+	x.ready, x.bytes = true, n
 	return nil
 }
 
-func (f *folders) unpack(hash string, zipped io.ReaderAt, size int64) error {
+func (f *folders) fill(hash string, fill func(dir string) (int64, error)) (int64, error) {
 	tmp, err := os.MkdirTemp(f.dir, "unpack-")
 	if err != nil {
-		return fmt.Errorf("unpack: %w", err)
+		return 0, fmt.Errorf("unpack: %w", err)
 	}
 	defer os.RemoveAll(tmp)
 	if err := os.Chmod(tmp, 0o755); err != nil {
-		return fmt.Errorf("unpack: %w", err)
+		return 0, fmt.Errorf("unpack: %w", err)
 	}
-	if err := unpack(zipped, size, tmp, maxUnzipped); err != nil {
-		return fmt.Errorf("unpack: %w", err)
+	n, err := fill(tmp)
+	if err != nil {
+		return 0, fmt.Errorf("unpack: %w", err)
 	}
-	return os.Rename(tmp, f.path(hash))
+	return n, os.Rename(tmp, f.path(hash))
+}
+
+// unpackFrom fills a folder with what is in a package.
+func unpackFrom(zipped io.ReaderAt, size int64) func(dir string) (int64, error) {
+	return func(dir string) (int64, error) { return unpack(zipped, size, dir, maxUnzipped) }
+}
+
+// bytes is how much was unpacked into a folder that is held.
+func (f *folders) bytes(hash string) int64 {
+	x := f.hold(hash)
+	defer f.release(hash)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.bytes
 }
 
 // unlessHeld runs drop while nobody uses the folder; it does not if somebody does.
@@ -298,7 +318,7 @@ func (s *Service) code(ctx context.Context, a area, hash string) (dir string, do
 		return "", nil, err
 	}
 	defer r.Close()
-	if err := s.folders.make(hash, r, r.Size()); err != nil {
+	if err := s.folders.make(hash, unpackFrom(r, r.Size())); err != nil {
 		return "", nil, err
 	}
 	return s.folders.path(hash), func() { s.folders.release(hash) }, nil

@@ -53,6 +53,16 @@ func used(r data.Reader, a area, except string) (u usage, err error) {
 			u.code += v.CodeSize
 		}
 	}
+	for p, err := range r.Scan(a.layerVersions(), data.PrefixEnd(a.layerVersions()), false) {
+		if err != nil {
+			return u, err
+		}
+		v, err := decode[layerVersion](p)
+		if err != nil {
+			return u, err
+		}
+		u.code += v.Size
+	}
 	return u, nil
 }
 

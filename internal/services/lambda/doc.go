@@ -15,6 +15,10 @@
 // A package is a blob, and is unpacked once into a folder named by its hash,
 // which all environments of all functions with that code share, read-only.
 //
+// A layer's version is a package as well. A function keeps what its layers were
+// when it took them (layer.go). One layer is seen as it was unpacked; several are
+// joined in one folder named by all their hashes, of hard links.
+//
 // A pool has the environments of one version (pool.go): the one used last is
 // used first, one event at a time. When all are busy and there are as many as
 // the cores can use, an event waits for up to 10 ms for one to come free before
@@ -29,7 +33,7 @@
 //     They say Pending and InProgress, because AWS's clients wait for what
 //     follows, but the very next call finds the function Active. So no operation
 //     is refused because another one is under way.
-//   - GetFunction names no Location of the code.
+//   - GetFunction names no Location of the code, nor GetLayerVersion of the layer.
 //   - Initialisation has one try, of ten seconds and the function's timeout,
 //     where AWS makes two of each.
 //   - What is written to /tmp counts against MemorySize as well.
@@ -41,11 +45,12 @@
 // Accepted without effect, because they have no meaning here: TracingConfig
 // PassThrough, SnapStart None, a VpcConfig without subnets and security groups.
 //
-// Refused by name until they act: PackageType Image and ImageConfig, Layers,
+// Refused by name until they act: PackageType Image and ImageConfig,
 // VpcConfig with subnets or security groups, FileSystemConfigs,
 // DeadLetterConfig, destinations, TracingConfig Active, SnapStart
 // PublishedVersions, KMSKeyArn, code signing, the JSON log format,
-// CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; in
+// CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; layers with
+// external extensions, and OrganizationId in their permissions; in
 // AddPermission EventSourceToken, PrincipalOrgID and the two of function URLs;
 // architectures other than the machine's.
 package lambda

@@ -19,7 +19,7 @@ type environment struct {
 	pool    *pool
 	e       *engine.Environment
 	log     *logStream
-	done    func() // gives up the folder of code
+	done    func() // gives up the folders of code and layers
 	expires time.Time
 	used    time.Time // guarded by pool.mu
 
@@ -51,20 +51,25 @@ func (p *pool) newEnvironment() (*environment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("code of %s: %w", k.name, err)
 	}
-	e := &environment{pool: p, done: done, expires: role.expires.Add(-credentialsMargin)}
+	layers, doneLayers, err := s.opt(pl.ctx, v)
+	if err != nil {
+		done()
+		return nil, fmt.Errorf("layers of %s: %w", k.name, err)
+	}
+	e := &environment{pool: p, done: func() { done(); doneLayers() }, expires: role.expires.Add(-credentialsMargin)}
 	begin := s.clock.Now()
 	e.log = &logStream{
 		p: pl, k: k, role: v.Role, group: v.LogGroup,
 		name: begin.Format("2006/01/02") + "/[" + v.Version + "]" + hex.EncodeToString(s.ids.Bytes(16)),
 	}
 	e.e, err = engine.Start(pl.ctx, engine.Config{
-		Launcher: pl.deps.Launcher, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir,
+		Launcher: pl.deps.Launcher, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
 		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line,
 	})
 	e.init = s.clock.Now().Sub(begin)
 	if err != nil {
-		done()
+		e.done()
 		var init *engine.InitError
 		if errors.As(err, &init) {
 			e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: %s\tError Type: %s", millis(e.init), status(init.TimedOut), init.Type)
@@ -130,7 +135,7 @@ func (e *environment) close() {
 	e.done()
 	// The code may have been replaced while this environment used it.
 	ps := e.pool.ps
-	ps.p.s.dropUnused(context.Background(), ps.key.area(), e.pool.v.Hash)
+	ps.p.s.dropUnused(context.Background(), e.pool.v.packages(ps.key)...)
 }
 
 // line takes a line that the function wrote.

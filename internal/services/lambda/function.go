@@ -18,7 +18,7 @@ import (
 
 func (s *Service) functionBindings() []call.Binding {
 	return []call.Binding{
-		call.Bind(api.CreateFunction, call.Rule(createNeeds, "lambda:CreateFunction", "iam:PassRole", "lambda:TagResource"), s.createFunction),
+		call.Bind(api.CreateFunction, call.Rule(s.createNeeds, "lambda:CreateFunction", "iam:PassRole", "lambda:GetLayerVersion", "lambda:TagResource"), s.createFunction),
 		call.Bind(api.GetFunction, on("lambda:GetFunction", func(in *api.GetFunctionRequest) (n, q *string) { return in.FunctionName, in.Qualifier }), s.getFunction),
 		call.Bind(api.GetFunctionConfiguration, on("lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationRequest) (n, q *string) { return in.FunctionName, in.Qualifier }), s.getFunctionConfiguration),
 		call.Bind(api.ListFunctions, call.Any[api.ListFunctionsRequest]("lambda:ListFunctions"), s.listFunctions),
@@ -26,15 +26,20 @@ func (s *Service) functionBindings() []call.Binding {
 	}
 }
 
-func createNeeds(_ context.Context, rq *call.Decoded, in *api.CreateFunctionRequest) ([]call.Need, error) {
+func (s *Service) createNeeds(ctx context.Context, rq *call.Decoded, in *api.CreateFunctionRequest) ([]call.Need, error) {
 	k, _, err := target(rq, in.FunctionName, nil)
 	if err != nil {
 		return nil, err
 	}
 	needs := []call.Need{
-		{Action: "lambda:CreateFunction", Resource: k.arn(""), Owner: k.account, Keys: tagKeys(in.Tags)},
+		{Action: "lambda:CreateFunction", Resource: k.arn(""), Owner: k.account, Keys: layerKeys(tagKeys(in.Tags), in.Layers)},
 		passRole(*in.Role),
 	}
+	layers, err := s.layerNeeds(ctx, in.Layers)
+	if err != nil {
+		return nil, err
+	}
+	needs = append(needs, layers...)
 	if len(in.Tags) > 0 {
 		needs = append(needs, call.Need{Action: "lambda:TagResource", Resource: k.arn(""), Owner: k.account, Keys: tagKeys(in.Tags)})
 	}
@@ -78,7 +83,7 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 	if err := s.keep(ctx, k.area(), p); err != nil {
 		return nil, err
 	}
-	v.Hash, v.CodeSize = p.hash, p.size
+	v.Hash, v.CodeSize, v.Unzipped = p.hash, p.size, p.unzipped
 	rec := &record{V: 1, Name: k.name, Next: 1, Tags: in.Tags}
 	f, err := s.change(ctx, k, func(t data.Txn, f *function) error {
 		if f != nil {
@@ -86,6 +91,12 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 		}
 		f = &function{key: k, rec: rec, versions: map[string]*version{latest: v}}
 		rec.Next = 1
+		if err := attach(t, k, v, in.Layers); err != nil {
+			return err
+		}
+		if err := checkSize(v); err != nil {
+			return err
+		}
 		if opt.Val(in.Publish) {
 			published := *v
 			published.Version, rec.Next = "1", 2
@@ -137,7 +148,7 @@ func (s *Service) newVersion(ctx context.Context, k key, in *api.CreateFunctionR
 	if err != nil {
 		return nil, err
 	}
-	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.Layers, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "CreateFunction"}
+	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "CreateFunction"}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -242,12 +253,27 @@ func (s *Service) assume(ctx context.Context, k key, role string) (*sts.Credenti
 	return out.Credentials, nil
 }
 
-// putVersion writes a version and that it uses its package.
+// putVersion writes a version and that it uses its packages.
 func (s *Service) putVersion(t data.Txn, k key, v *version) error {
 	if err := put(t, k.version(v.Version), v); err != nil {
 		return err
 	}
-	return t.Put(k.code(v.Hash, v.Version), []byte{1})
+	for _, p := range v.packages(k) {
+		if err := t.Put(p.use(k, v.Version), []byte{1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unuse writes that a version uses its packages no more.
+func unuse(t data.Txn, k key, v *version) error {
+	for _, p := range v.packages(k) {
+		if err := t.Delete(p.use(k, v.Version)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // timeForm is how Lambda writes times.
@@ -264,6 +290,9 @@ func (f *function) configuration(v *version, qualifier string) *api.FunctionConf
 		EphemeralStorage: &api.EphemeralStorage{Size: &v.Ephemeral},
 		SnapStart:        &api.SnapStartResponse{ApplyOn: new("None"), OptimizationStatus: new("Off")},
 		LoggingConfig:    &api.LoggingConfig{LogFormat: new("Text"), LogGroup: &v.LogGroup},
+	}
+	for i := range v.Layers {
+		c.Layers = append(c.Layers, api.Layer{Arn: &v.Layers[i].ARN, CodeSize: &v.Layers[i].Size})
 	}
 	if len(v.Env) > 0 {
 		c.Environment = &api.EnvironmentResponse{Variables: maps.Clone(v.Env)}
@@ -383,7 +412,7 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 	if err != nil {
 		return nil, err
 	}
-	var unused []string
+	var unused []pkg
 	_, err = s.change(ctx, k, func(t data.Txn, f *function) error {
 		unused = unused[:0]
 		if f == nil {
@@ -399,11 +428,11 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 			return err
 		}
 		for _, v := range gone {
-			unused = append(unused, v.Hash)
+			unused = append(unused, v.packages(k)...)
 			if err := t.Delete(k.version(v.Version)); err != nil {
 				return err
 			}
-			if err := t.Delete(k.code(v.Hash, v.Version)); err != nil {
+			if err := unuse(t, k, v); err != nil {
 				return err
 			}
 		}
@@ -412,7 +441,7 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 	if err != nil {
 		return nil, err
 	}
-	s.dropUnused(context.WithoutCancel(ctx), k.area(), unused...)
+	s.dropUnused(context.WithoutCancel(ctx), unused...)
 	return &api.DeleteFunctionResponse{StatusCode: new(int32(204))}, nil
 }
 

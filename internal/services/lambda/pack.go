@@ -40,38 +40,38 @@ var (
 
 // unpack writes a zip's files into the folder dir, which is there and empty.
 // Nothing is written outside of it, whatever the zip's names and links say, and
-// no more than limit bytes. Files are readable by everybody, and executable by
+// no more than limit bytes; how many it was is returned. Files are readable by everybody, and executable by
 // everybody if anybody may execute them; a zip that was not made on Unix tells
 // nothing of that, so all its files are.
-func unpack(zipped io.ReaderAt, size int64, dir string, limit int64) error {
+func unpack(zipped io.ReaderAt, size int64, dir string, limit int64) (int64, error) {
 	z, err := zip.NewReader(zipped, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		return fmt.Errorf("%w: %w", errPackage, err)
+		return 0, fmt.Errorf("%w: %w", errPackage, err)
 	}
 	if len(z.File) == 0 {
-		return errEmpty
+		return 0, errEmpty
 	}
 	if len(z.File) > maxEntries {
-		return errTooBig
+		return 0, errTooBig
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer root.Close()
 	u := unpacker{root: root, left: limit, made: map[string]bool{}}
 	for _, f := range z.File {
 		if err := u.entry(f); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	// Links come last, so that nothing is ever written through one.
 	for _, l := range u.links {
 		if err := root.Symlink(l.target, l.name); err != nil {
-			return fmt.Errorf("%w: link %q: %w", errPackage, l.name, err)
+			return 0, fmt.Errorf("%w: link %q: %w", errPackage, l.name, err)
 		}
 	}
-	return nil
+	return limit - u.left, nil
 }
 
 type unpacker struct {

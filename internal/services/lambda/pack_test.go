@@ -52,7 +52,7 @@ func TestUnpack(t *testing.T) {
 		entry{"bin/", "", fs.ModeDir | 0o755}, entry{"bin/run", "#!", 0o700}, entry{"a/b/data.txt", "data", 0o600}, entry{`win\file.js`, "x", 0},
 		entry{"a/link", "b/data.txt", fs.ModeSymlink | 0o777},
 	)
-	if err := unpack(bytes.NewReader(z), int64(len(z)), dir, maxUnzipped); err != nil {
+	if _, err := unpack(bytes.NewReader(z), int64(len(z)), dir, maxUnzipped); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]fs.FileMode{"bin": 0o755, "a/b": 0o755, "win": 0o755, "bin/run": 0o755, "a/b/data.txt": 0o644, "win/file.js": 0o644} {
@@ -97,7 +97,7 @@ func TestUnpackRefuses(t *testing.T) {
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			err := unpack(bytes.NewReader(z), int64(len(z)), dir, 4096)
+			_, err := unpack(bytes.NewReader(z), int64(len(z)), dir, 4096)
 			if !errors.Is(err, errPackage) {
 				t.Errorf("error: %v", err)
 			}
@@ -113,7 +113,7 @@ func TestUnpackRefuses(t *testing.T) {
 func TestLinksAreNotWrittenThrough(t *testing.T) {
 	z := zipped(t, entry{"real/", "", fs.ModeDir | 0o755}, entry{"l", "real", fs.ModeSymlink | 0o777}, entry{"l/y", "y", 0})
 	dir := t.TempDir()
-	if err := unpack(bytes.NewReader(z), int64(len(z)), dir, 4096); !errors.Is(err, errPackage) {
+	if _, err := unpack(bytes.NewReader(z), int64(len(z)), dir, 4096); !errors.Is(err, errPackage) {
 		t.Errorf("error: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "real/y")); !errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +131,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_ = unpack(bytes.NewReader(z), int64(len(z)), dir, 1<<16)
+		_, _ = unpack(bytes.NewReader(z), int64(len(z)), dir, 1<<16)
 		if list, err := os.ReadDir(top); err != nil || len(list) != 1 {
 			t.Errorf("outside of the folder: %v %v", list, err)
 		}

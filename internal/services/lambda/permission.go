@@ -56,6 +56,42 @@ type statementText struct {
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
+func (x statementText) statement() (statement, error) {
+	raw, err := json.Marshal(x)
+	return statement{x.Sid, raw}, err
+}
+
+// add appends a statement.
+func (p *resourcePolicy) add(st statement, revision string) error {
+	for _, old := range p.Statements {
+		if old.ID == st.ID {
+			return api.ResourceConflictException("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", st.ID).With("Type", "User")
+		}
+	}
+	p.Revision, p.Statements = revision, append(p.Statements, st)
+	doc, err := p.document()
+	if err != nil {
+		return err
+	}
+	if len(doc) > maxPolicy {
+		return api.PolicyLengthExceededException("The final policy size (%d) is bigger than the limit (%d).", len(doc), maxPolicy).With("Type", "User")
+	}
+	if _, err := policy.Parse(doc); err != nil {
+		return api.InvalidParameterValueException("The provided principal was invalid. Please check the principal and try again.")
+	}
+	return nil
+}
+
+// remove takes a statement away.
+func (p *resourcePolicy) remove(id, revision string) error {
+	i := slices.IndexFunc(p.Statements, func(st statement) bool { return st.ID == id })
+	if i < 0 {
+		return api.ResourceNotFoundException("Statement %s is not found in resource policy.", id).With("Type", "User")
+	}
+	p.Statements, p.Revision = slices.Delete(p.Statements, i, i+1), revision
+	return nil
+}
+
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
 // principalOf reads the Principal parameter: a service, an account, an ARN or *.
@@ -98,7 +134,7 @@ func (s *Service) addPermission(ctx context.Context, rq *call.Authorized, in *ap
 			text.Condition["ArnLike"] = map[string]string{"AWS:SourceArn": *in.SourceArn}
 		}
 	}
-	raw, err := json.Marshal(text)
+	st, err := text.statement()
 	if err != nil {
 		return nil, err
 	}
@@ -117,22 +153,8 @@ func (s *Service) addPermission(ctx context.Context, rq *call.Authorized, in *ap
 		if err := checkRevision(in.RevisionId, p.Revision); err != nil {
 			return err
 		}
-		for _, st := range p.Statements {
-			if st.ID == text.Sid {
-				return api.ResourceConflictException("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", text.Sid).With("Type", "User")
-			}
-		}
-		p.Revision = revision
-		p.Statements = append(p.Statements, statement{text.Sid, raw})
-		doc, err := p.document()
-		if err != nil {
+		if err := p.add(st, revision); err != nil {
 			return err
-		}
-		if len(doc) > maxPolicy {
-			return api.PolicyLengthExceededException("The final policy size (%d) is bigger than the limit (%d).", len(doc), maxPolicy).With("Type", "User")
-		}
-		if _, err := policy.Parse(doc); err != nil {
-			return api.InvalidParameterValueException("The provided principal was invalid. Please check the principal and try again.")
 		}
 		if f.rec.Policies == nil {
 			f.rec.Policies = map[string]*resourcePolicy{}
@@ -143,7 +165,7 @@ func (s *Service) addPermission(ctx context.Context, rq *call.Authorized, in *ap
 	if err != nil {
 		return nil, err
 	}
-	return &api.AddPermissionResponse{Statement: new(string(raw))}, nil
+	return &api.AddPermissionResponse{Statement: new(string(st.Text))}, nil
 }
 
 // has says whether there is a version or alias of that name; "" is the function.
@@ -172,11 +194,9 @@ func (s *Service) removePermission(ctx context.Context, rq *call.Authorized, in 
 		if err := checkRevision(in.RevisionId, p.Revision); err != nil {
 			return err
 		}
-		i := slices.IndexFunc(p.Statements, func(st statement) bool { return st.ID == *in.StatementId })
-		if i < 0 {
-			return api.ResourceNotFoundException("Statement %s is not found in resource policy.", *in.StatementId).With("Type", "User")
+		if err := p.remove(*in.StatementId, revision); err != nil {
+			return err
 		}
-		p.Statements, p.Revision = slices.Delete(p.Statements, i, i+1), revision
 		if len(p.Statements) == 0 {
 			delete(f.rec.Policies, q)
 		}

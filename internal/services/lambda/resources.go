@@ -109,7 +109,7 @@ type weightProperty struct {
 
 // ResourceTypes implements resource.Provider.
 func (s *Service) ResourceTypes() []resource.Type {
-	return []resource.Type{
+	types := []resource.Type{
 		resource.Define("AWS::Lambda::Function", resource.Handlers[functionProperties]{
 			Create: createFunctionResource, Update: updateFunctionResource, Delete: deleteFunctionResource,
 			Check: checkFunction, Attributes: []string{"Arn"},
@@ -124,6 +124,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 			Create: createAliasResource, Update: updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
 		}),
 	}
+	return append(types, layerResources()...)
 }
 
 // inlineLimit is the greatest size of code in a template, in characters.
@@ -274,7 +275,10 @@ func updateFunctionResource(ctx context.Context, rq *resource.Request, name stri
 	if err != nil {
 		return resource.State{}, err
 	}
-	env, eph, log := p.environment(), p.ephemeral(), p.logging()
+	env, eph, log, layers := p.environment(), p.ephemeral(), p.logging(), p.Layers
+	if layers == nil {
+		layers = []string{}
+	}
 	if env == nil {
 		env = &api.Environment{}
 	}
@@ -287,7 +291,7 @@ func updateFunctionResource(ctx context.Context, rq *resource.Request, name stri
 	_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateFunctionConfiguration, &api.UpdateFunctionConfigurationRequest{
 		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Description: new(opt.Val(p.Description)),
 		Timeout: new(opt.Or(p.Timeout, defaultTimeout)), MemorySize: new(opt.Or(p.MemorySize, defaultMemory)),
-		Environment: env, TracingConfig: p.tracing(), Layers: p.Layers, EphemeralStorage: eph, LoggingConfig: log,
+		Environment: env, TracingConfig: p.tracing(), Layers: layers, EphemeralStorage: eph, LoggingConfig: log,
 	})
 	if err != nil {
 		return resource.State{}, err

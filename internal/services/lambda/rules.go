@@ -24,6 +24,9 @@ const (
 	maxZip             = 50 << 20  // bytes of a package in the request
 	maxUnzipped        = 250 << 20 // bytes of an unpacked package
 	maxCodeStorage     = 75 << 30
+	maxLayers          = 5
+	maxLayerName       = 140
+	maxLayerRuntimes   = 15
 	maxConcurrency     = 1000 // of an account in a region
 	minUnreserved      = 100
 	maxPayload         = 6 << 20 // bytes, each way
@@ -90,6 +93,19 @@ func checkRuntime(name string) error {
 		}
 	}
 	return api.InvalidParameterValueException("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", name)
+}
+
+var layerName = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
+
+// checkLayer checks what PublishLayerVersion is given.
+func checkLayer(name string, runtimes []string) error {
+	if !layerName.MatchString(name) || len(name) > maxLayerName {
+		return violation(name, "layerName", fmt.Sprintf("Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+, with at most %d characters", maxLayerName))
+	}
+	if len(runtimes) > maxLayerRuntimes {
+		return violation(runtimes, "compatibleRuntimes", fmt.Sprintf("Member must have length less than or equal to %d", maxLayerRuntimes))
+	}
+	return nil
 }
 
 func checkTimeout(seconds int32) error {
@@ -190,7 +206,6 @@ type refused struct {
 	deadLetter  *api.DeadLetterConfig
 	kmsKey      *string
 	tracing     *api.TracingConfig
-	layers      []string
 	fileSystems []api.FileSystemConfig
 	image       *api.ImageConfig
 	snapStart   *api.SnapStart
@@ -206,7 +221,6 @@ func (r *refused) check() error {
 		setting{"DeadLetterConfig", r.deadLetter != nil && opt.Val(r.deadLetter.TargetArn) != ""},
 		setting{"KMSKeyArn", opt.Val(r.kmsKey) != ""},
 		setting{"TracingConfig with Mode Active", r.tracing != nil && opt.Or(r.tracing.Mode, "PassThrough") != "PassThrough"},
-		setting{"Layers", len(r.layers) > 0},
 		setting{"FileSystemConfigs", len(r.fileSystems) > 0},
 		setting{"ImageConfig", r.image != nil && (len(r.image.EntryPoint) > 0 || len(r.image.Command) > 0 || opt.Val(r.image.WorkingDirectory) != "")},
 		setting{"SnapStart with ApplyOn PublishedVersions", r.snapStart != nil && opt.Or(r.snapStart.ApplyOn, "None") != "None"},

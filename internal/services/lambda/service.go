@@ -100,6 +100,7 @@ func (s *Service) Bindings() []call.Binding {
 	all = append(all, s.concurrencyBindings()...)
 	all = append(all, s.eventInvokeBindings()...)
 	all = append(all, s.tagBindings()...)
+	all = append(all, s.layerBindings()...)
 	all = append(all, s.invokeBindings()...)
 	return all
 }

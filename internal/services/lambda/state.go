@@ -1,6 +1,8 @@
 package lambda
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -13,7 +15,10 @@ import (
 //
 //	function <name>            record: what is common to all versions
 //	version  <name> <version>  version: "$LATEST", or ten digits
-//	code     <hash> <name> <version>  says that the version's code is the package of that hash
+//	code     <hash> <name> <version>  says that the version of a function uses the package of that hash
+//	code     <hash> layer:<name> <version>  says that the package is that version of a layer
+//	layer    <name>            layerRecord: what is common to all versions
+//	layer-version <name> <version>  layerVersion
 //	queue    <id>              event: an asynchronous invocation that is not done
 //
 // Packages are blobs named lambda/<account>/<region>/<hash>.
@@ -64,24 +69,100 @@ type asyncConfig struct {
 
 // version is the code and the configuration of one version.
 type version struct {
-	V           int       `json:"v"`
-	Version     string    `json:"version"`
-	Runtime     string    `json:"runtime"`
-	Handler     string    `json:"handler,omitempty"`
-	Role        string    `json:"role"`
-	Description string    `json:"description,omitempty"`
-	Timeout     int32     `json:"timeout"`   // seconds
-	Memory      int32     `json:"memory"`    // MiB
-	Ephemeral   int32     `json:"ephemeral"` // MiB
-	Arch        string    `json:"arch"`
-	LogGroup    string    `json:"logGroup"`
-	SealedEnv   []byte    `json:"env,omitempty"`
-	Hash        string    `json:"hash"` // SHA-256 of the package, hexadecimal
-	CodeSize    int64     `json:"codeSize"`
-	Modified    time.Time `json:"modified"`
-	Revision    string    `json:"revision"`
+	V           int        `json:"v"`
+	Version     string     `json:"version"`
+	Runtime     string     `json:"runtime"`
+	Handler     string     `json:"handler,omitempty"`
+	Role        string     `json:"role"`
+	Description string     `json:"description,omitempty"`
+	Timeout     int32      `json:"timeout"`   // seconds
+	Memory      int32      `json:"memory"`    // MiB
+	Ephemeral   int32      `json:"ephemeral"` // MiB
+	Arch        string     `json:"arch"`
+	LogGroup    string     `json:"logGroup"`
+	SealedEnv   []byte     `json:"env,omitempty"`
+	Hash        string     `json:"hash"` // SHA-256 of the package, hexadecimal
+	CodeSize    int64      `json:"codeSize"`
+	Unzipped    int64      `json:"unzipped,omitempty"` // bytes of the unpacked package
+	Layers      []layerUse `json:"layers,omitempty"`
+	Modified    time.Time  `json:"modified"`
+	Revision    string     `json:"revision"`
 	// Env is what SealedEnv holds.
 	Env map[string]string `json:"-"`
+}
+
+// layerUse is a layer's version as a function has it, which outlives the layer.
+type layerUse struct {
+	ARN      string `json:"arn"`
+	Hash     string `json:"hash"`
+	Size     int64  `json:"size"`
+	Unzipped int64  `json:"unzipped"`
+}
+
+// layerRecord is what is common to all versions of a layer. It stays when they
+// are gone, as numbers are never given twice.
+type layerRecord struct {
+	V    int    `json:"v"`
+	Name string `json:"name"`
+	Next int64  `json:"next"`
+}
+
+// layerVersion is one version of a layer.
+type layerVersion struct {
+	V             int             `json:"v"`
+	Version       int64           `json:"version"`
+	Description   string          `json:"description,omitempty"`
+	License       string          `json:"license,omitempty"`
+	Runtimes      []string        `json:"runtimes,omitempty"`
+	Architectures []string        `json:"architectures,omitempty"`
+	Hash          string          `json:"hash"` // SHA-256 of the package, hexadecimal
+	Size          int64           `json:"size"`
+	Unzipped      int64           `json:"unzipped"`
+	Created       time.Time       `json:"created"`
+	Policy        *resourcePolicy `json:"policy,omitempty"`
+}
+
+// pkg names a package: packages are kept by account and region.
+type pkg struct {
+	area area
+	hash string
+}
+
+// area is the layer's owner's.
+func (l *layerUse) area() area {
+	k, _, _ := parseLayer(l.ARN)
+	return k.area()
+}
+
+// merged is the name of the folder in which several layers are one.
+func (v *version) merged() string {
+	h := sha256.New()
+	for _, l := range v.Layers {
+		h.Write([]byte(l.Hash))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// packages are what a version of the function k uses: its code, its layers and
+// the folder in which these are one.
+func (v *version) packages(k key) []pkg {
+	all := []pkg{{k.area(), v.Hash}}
+	for _, l := range v.Layers {
+		all = append(all, pkg{l.area(), l.Hash})
+	}
+	if len(v.Layers) > 1 {
+		all = append(all, pkg{k.area(), v.merged()})
+	}
+	return all
+}
+
+// use is the key that says that a function's version uses the package.
+func (p pkg) use(k key, v string) []byte {
+	name := k.name
+	if k.area() != p.area {
+		name = k.account + ":" + name
+	}
+	return p.area.key("code", p.hash, name, padded(v))
 }
 
 // event is an asynchronous invocation that waits.
@@ -111,12 +192,21 @@ func (a area) key(parts ...string) []byte {
 func (k key) record() []byte             { return k.area().key("function", k.name) }
 func (k key) versions() []byte           { return k.area().key("version", k.name) }
 func (k key) version(v string) []byte    { return k.area().key("version", k.name, padded(v)) }
-func (k key) code(hash, v string) []byte { return k.area().key("code", hash, k.name, padded(v)) }
 func (a area) functions() []byte         { return a.key("function") }
 func (a area) codeOf(hash string) []byte { return a.key("code", hash) }
-func (a area) queue() []byte             { return a.key("queue") }
-func (a area) event(id string) []byte    { return a.key("queue", id) }
-func (a area) blob(hash string) string   { return "lambda/" + a.account + "/" + a.region + "/" + hash }
+func (a area) layers() []byte            { return a.key("layer") }
+func (a area) layerVersions() []byte     { return a.key("layer-version") }
+func (l layerKey) record() []byte        { return l.area().key("layer", l.name) }
+func (l layerKey) versions() []byte      { return l.area().key("layer-version", l.name) }
+func (l layerKey) versionKey(n int64) []byte {
+	return l.area().key("layer-version", l.name, padded(strconv.FormatInt(n, 10)))
+}
+func (l layerKey) use(hash string, n int64) []byte {
+	return l.area().key("code", hash, "layer:"+l.name, padded(strconv.FormatInt(n, 10)))
+}
+func (a area) queue() []byte           { return a.key("queue") }
+func (a area) event(id string) []byte  { return a.key("queue", id) }
+func (a area) blob(hash string) string { return "lambda/" + a.account + "/" + a.region + "/" + hash }
 
 // everything is the prefix of all keys of the room.
 func everything() []byte { return data.Key("lambda") }

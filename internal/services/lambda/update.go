@@ -12,17 +12,18 @@ import (
 func (s *Service) updateBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.UpdateFunctionCode, on("lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeRequest) (n, q *string) { return in.FunctionName, nil }), s.updateFunctionCode),
-		call.Bind(api.UpdateFunctionConfiguration, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.UpdateFunctionConfigurationRequest) ([]call.Need, error) {
+		call.Bind(api.UpdateFunctionConfiguration, call.Rule(func(ctx context.Context, rq *call.Decoded, in *api.UpdateFunctionConfigurationRequest) ([]call.Need, error) {
 			k, _, err := target(rq, in.FunctionName, nil)
 			if err != nil {
 				return nil, err
 			}
-			needs := []call.Need{{Action: "lambda:UpdateFunctionConfiguration", Resource: k.arn(""), Owner: k.account}}
+			needs := []call.Need{{Action: "lambda:UpdateFunctionConfiguration", Resource: k.arn(""), Owner: k.account, Keys: layerKeys(nil, in.Layers)}}
 			if in.Role != nil {
 				needs = append(needs, passRole(*in.Role))
 			}
-			return needs, nil
-		}, "lambda:UpdateFunctionConfiguration", "iam:PassRole"), s.updateFunctionConfiguration),
+			layers, err := s.layerNeeds(ctx, in.Layers)
+			return append(needs, layers...), err
+		}, "lambda:UpdateFunctionConfiguration", "iam:PassRole", "lambda:GetLayerVersion"), s.updateFunctionConfiguration),
 	}
 }
 
@@ -37,7 +38,7 @@ func unqualified(rq *call.Authorized, name *string) (key, error) {
 }
 
 // update rewrites $LATEST.
-func (s *Service) update(ctx context.Context, k key, revision *string, publish bool, change func(*version) error) (*api.FunctionConfiguration, error) {
+func (s *Service) update(ctx context.Context, k key, revision *string, publish bool, change func(data.Txn, *version) error) (*api.FunctionConfiguration, error) {
 	made := ""
 	next := s.ids.UUID()
 	f, err := s.change(ctx, k, func(t data.Txn, f *function) error {
@@ -48,15 +49,16 @@ func (s *Service) update(ctx context.Context, k key, revision *string, publish b
 		if err := checkRevision(revision, v.Revision); err != nil {
 			return err
 		}
-		before := v.Hash
-		if err := change(&v); err != nil {
+		before := f.versions[latest]
+		if err := change(t, &v); err != nil {
+			return err
+		}
+		if err := checkSize(&v); err != nil {
 			return err
 		}
 		v.Modified, v.Revision = s.clock.Now(), next
-		if before != v.Hash {
-			if err := t.Delete(k.code(before, latest)); err != nil {
-				return err
-			}
+		if err := unuse(t, k, before); err != nil {
+			return err
 		}
 		f.versions[latest] = &v
 		if err := s.putVersion(t, k, &v); err != nil {
@@ -109,7 +111,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 		return nil, err
 	}
 	old := f.versions[latest]
-	defer func() { s.dropUnused(context.WithoutCancel(ctx), k.area(), old.Hash, p.hash) }()
+	defer func() { s.dropUnused(context.WithoutCancel(ctx), pkg{k.area(), old.Hash}, pkg{k.area(), p.hash}) }()
 	defer p.done()
 	if opt.Val(in.DryRun) {
 		v := *old
@@ -122,8 +124,8 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 	if err := s.keep(ctx, k.area(), p); err != nil {
 		return nil, err
 	}
-	return s.update(ctx, k, in.RevisionId, opt.Val(in.Publish), func(v *version) error {
-		v.Hash, v.CodeSize = p.hash, p.size
+	return s.update(ctx, k, in.RevisionId, opt.Val(in.Publish), func(_ data.Txn, v *version) error {
+		v.Hash, v.CodeSize, v.Unzipped = p.hash, p.size, p.unzipped
 		return nil
 	})
 }
@@ -133,11 +135,12 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, rq *call.Auth
 	if err != nil {
 		return nil, err
 	}
-	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.Layers, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "UpdateFunctionConfiguration"}
+	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "UpdateFunctionConfiguration"}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	if _, err := s.existing(ctx, k, ""); err != nil {
+	f, err := s.existing(ctx, k, "")
+	if err != nil {
 		return nil, err
 	}
 	if in.Role != nil {
@@ -150,7 +153,16 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, rq *call.Auth
 			return nil, err
 		}
 	}
-	return s.update(ctx, k, in.RevisionId, false, func(v *version) error {
+	if in.Layers != nil {
+		old := f.versions[latest].packages(k)
+		defer func() { s.dropUnused(context.WithoutCancel(ctx), old...) }()
+	}
+	return s.update(ctx, k, in.RevisionId, false, func(t data.Txn, v *version) error {
+		if in.Layers != nil {
+			if err := attach(t, k, v, in.Layers); err != nil {
+				return err
+			}
+		}
 		return s.configure(k, v, &configuration{
 			Runtime: in.Runtime, Role: in.Role, Handler: in.Handler, Description: in.Description, Timeout: in.Timeout, MemorySize: in.MemorySize,
 			Environment: in.Environment, EphemeralStorage: in.EphemeralStorage, LoggingConfig: in.LoggingConfig,

@@ -272,8 +272,11 @@ def main():
     here = sys.path.pop(0)  # this file's folder goes behind the user's
     layers = os.environ.pop("_TIERRA_LAYERS", "")
     if layers:
-        version = "python{}.{}".format(*sys.version_info[:2])
-        sys.path[:0] = [layers + "/python/lib/" + version + "/site-packages", layers + "/python"]
+        versions = ["python{}.{}".format(*sys.version_info[:2])]
+        named = os.environ.get("AWS_EXECUTION_ENV", "")[len("AWS_Lambda_"):]
+        if named and named not in versions:  # another version executes the runtime
+            versions.append(named)
+        sys.path[:0] = [layers + "/python/lib/" + v + "/site-packages" for v in versions] + [layers + "/python"]
     sys.path[:0] = [root]
     sys.path.append(here)
     sys.meta_path.insert(0, _LoggingHook())
