@@ -12,10 +12,11 @@
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 //
 // # Refused by name
 //
-// Authorization other than NONE, API keys, request validators, resource
+// Authorization of types AWS_IAM and COGNITO_USER_POOLS, API keys, request validators, resource
 // policies, integrations of type AWS, HTTP and HTTP_PROXY, VPC links, mapping
 // templates that have references or directives, mappings of an integration's
 // request, caches, canaries, throttling, access and execution logs, tracing,

@@ -24,6 +24,10 @@ type exchange struct {
 	end    *endpoint
 	rq     proxy.Request
 	failed *failure
+	// verdict is what an authorizer said; note is why something failed, which only
+	// logs and tests tell.
+	verdict *verdict
+	note    string
 
 	// the answer
 	status  int
@@ -132,7 +136,11 @@ func (x *exchange) fail(f *failure) {
 	}
 	if g == nil {
 		x.headers = append(x.headers, proxy.Header{Name: "Content-Type", Value: "application/json"})
-		x.buffer = append(proxy.AppendString(append(x.buffer[:0], `{"message":`...), f.message), '}')
+		key := `{"message":`
+		if f.code == accessDenied {
+			key = `{"Message":`
+		}
+		x.buffer = append(append(append(x.buffer[:0], key...), f.quoted()...), '}')
 		x.body = x.buffer
 		return
 	}
@@ -147,6 +155,14 @@ func (x *exchange) fail(f *failure) {
 	}
 	x.buffer = g.body.Append(x.buffer[:0], x)
 	x.body = x.buffer
+}
+
+// quoted is the message as a JSON value.
+func (f *failure) quoted() string {
+	if f.message == "" {
+		return "null"
+	}
+	return string(proxy.AppendString(nil, f.message))
 }
 
 // header returns the first value of a request header, whose name is canonical.
@@ -240,6 +256,9 @@ func (x *exchange) Context(name string) string {
 	case "path":
 		return "/" + x.stage.name + x.rq.Path
 	}
+	if n, ok := strings.CutPrefix(name, "authorizer."); ok {
+		return x.authorizerContext(n)
+	}
 	if x.end != nil {
 		switch name {
 		case "resourceId":
@@ -253,7 +272,7 @@ func (x *exchange) Context(name string) string {
 		case "error.message":
 			return x.failed.message
 		case "error.messageString":
-			return string(proxy.AppendString(nil, x.failed.message))
+			return x.failed.quoted()
 		case "error.responseType":
 			return x.failed.typ
 		}

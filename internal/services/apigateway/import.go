@@ -44,6 +44,11 @@ func importNeeds(action, resource string, body []byte) []call.Need {
 			}
 		}
 	}
+	for _, a := range doc.API.Authorizers {
+		if a.Credentials != "" {
+			roles[a.Credentials] = true
+		}
+	}
 	for _, r := range slices.Sorted(maps.Keys(roles)) {
 		needs = append(needs, passRole(r))
 	}

@@ -117,12 +117,12 @@ func TestImportRefuses(t *testing.T) {
 		integration(`"type":"mock","connectionType":"VPC_LINK"`):                                                    "connectionType VPC_LINK",
 		integration(`"type":"mock","cacheKeyParameters":[]`):                                                        "cacheKeyParameters",
 		integration(`"type":"mock","requestTemplates":{"application/json":"{\"statusCode\": $input.params('x')}"}`): "$input.params",
-		integration(`"type":"mock","responses":{"default":{"statusCode":"200","responseParameters":{"method.response.header.A":"a"}}}`): "No method response exists for method",
-		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-policy":{},"paths":{}}`:                                             "x-amazon-apigateway-policy",
-		`{"swagger":"2.0","info":{"title":"t"},"securityDefinitions":{"a":{"x-amazon-apigateway-authorizer":{}}},"paths":{}}`:           "the authorizer a",
-		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/a b":{}}}`:                                                                    "path part",
-		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/{a}":{},"/{b}":{}}}`:                                                          "A sibling ({a})",
-		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/{a+}/b":{}}}`:                                                                 "greedy",
+		integration(`"type":"mock","responses":{"default":{"statusCode":"200","responseParameters":{"method.response.header.A":"a"}}}`):                                       "No method response exists for method",
+		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-policy":{},"paths":{}}`:                                                                                   "x-amazon-apigateway-policy",
+		`{"swagger":"2.0","info":{"title":"t"},"securityDefinitions":{"a":{"x-amazon-apigateway-authorizer":{"type":"cognito_user_pools","providerARNs":["x"]}}},"paths":{}}`: "the authorizer a",
+		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/a b":{}}}`:                                                                                                          "path part",
+		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/{a}":{},"/{b}":{}}}`:                                                                                                "A sibling ({a})",
+		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/{a+}/b":{}}}`:                                                                                                       "greedy",
 	} {
 		_, err := calltest.Do(w.World, api.ImportRestApi, &api.ImportRestApiRequest{Body: []byte(body)})
 		if !fault.Is(err, "BadRequestException") || !strings.Contains(err.Error(), want) {

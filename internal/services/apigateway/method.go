@@ -58,7 +58,7 @@ func findMethodResponse(d *definition.API, resource, name, status *string) (*def
 
 func methodAnswer(r *definition.Resource, name string, m *definition.Method) *api.Method {
 	out := &api.Method{
-		HttpMethod: &name, AuthorizationType: &m.Authorization, ApiKeyRequired: new(false), OperationName: opt.NonZero(m.Operation),
+		HttpMethod: &name, AuthorizationType: &m.Authorization, AuthorizerId: opt.NonZero(m.Authorizer), ApiKeyRequired: new(false), OperationName: opt.NonZero(m.Operation),
 		RequestParameters: m.Parameters, RequestModels: m.Models,
 	}
 	for status, x := range m.Responses {
@@ -77,24 +77,12 @@ func methodResponseAnswer(status string, x *definition.MethodResponse) *api.Meth
 	return &api.MethodResponse{StatusCode: &status, ResponseParameters: x.Parameters, ResponseModels: x.Models}
 }
 
-func checkAuthorization(typ string) error {
-	switch typ {
-	case "NONE":
-		return nil
-	case "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS":
-		return refuse("the authorization type " + typ)
-	}
-	return api.BadRequestException("Invalid authorization type specified. Authorization type should be one of: NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS")
-}
-
 func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.PutMethodRequest) (out *api.Method, err error) {
 	err = refuseAny(
 		given{"apiKeyRequired", opt.Val(in.ApiKeyRequired)}, given{"requestValidatorId", opt.Val(in.RequestValidatorId) != ""},
-		given{"authorizerId", opt.Val(in.AuthorizerId) != ""}, given{"authorizationScopes", len(in.AuthorizationScopes) > 0},
+		given{"authorizationScopes", len(in.AuthorizationScopes) > 0},
+		given{"authorizerId with the authorization type " + *in.AuthorizationType, opt.Val(in.AuthorizerId) != "" && *in.AuthorizationType != definition.CustomAuthorization},
 	)
-	if err == nil {
-		err = checkAuthorization(opt.Val(in.AuthorizationType))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +97,13 @@ func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.Pu
 		if err := definition.CheckParameters(in.RequestParameters); err != nil {
 			return err
 		}
+		m := &definition.Method{
+			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), Operation: opt.Val(in.OperationName),
+			Parameters: in.RequestParameters, Models: in.RequestModels,
+		}
+		if err := d.CheckAuthorization(m); err != nil {
+			return err
+		}
 		if r.Methods[*in.HttpMethod] != nil {
 			return api.ConflictException("Method already exists for this resource")
 		}
@@ -118,7 +113,6 @@ func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.Pu
 		if r.Methods == nil {
 			r.Methods = map[string]*definition.Method{}
 		}
-		m := &definition.Method{Authorization: *in.AuthorizationType, Operation: opt.Val(in.OperationName), Parameters: in.RequestParameters, Models: in.RequestModels}
 		r.Methods[*in.HttpMethod] = m
 		out = methodAnswer(r, *in.HttpMethod, m)
 		return nil
@@ -144,14 +138,11 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 			return err
 		}
 		e := edits{
-			"replace /operationName": text(&m.Operation),
-			"replace /authorizationType": func(_, v string) error {
-				if err := checkAuthorization(v); err != nil {
-					return err
-				}
-				m.Authorization = v
-				return nil
-			},
+			"replace /operationName":     text(&m.Operation),
+			"replace /authorizationType": text(&m.Authorization),
+			"replace /authorizerId":      text(&m.Authorizer),
+			"add /authorizerId":          text(&m.Authorizer),
+			"remove /authorizerId":       func(_, _ string) error { m.Authorizer = ""; return nil },
 			"replace /apiKeyRequired": func(_, v string) error {
 				if v != "false" {
 					return refuse("apiKeyRequired")
@@ -161,10 +152,16 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 		}
 		e.flags("/requestParameters", &m.Parameters)
 		e.entries("/requestModels", &m.Models)
-		if err := e.apply(in.PatchOperations, "/authorizerId", "/requestValidatorId", "/authorizationScopes"); err != nil {
+		if err := e.apply(in.PatchOperations, "/requestValidatorId", "/authorizationScopes"); err != nil {
 			return err
 		}
 		if err := definition.CheckParameters(m.Parameters); err != nil {
+			return err
+		}
+		if m.Authorization != definition.CustomAuthorization {
+			m.Authorizer = ""
+		}
+		if err := d.CheckAuthorization(m); err != nil {
 			return err
 		}
 		out = methodAnswer(r, *in.HttpMethod, m)

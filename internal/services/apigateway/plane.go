@@ -61,6 +61,7 @@ type liveStage struct {
 type endpoint struct {
 	resourceID, resource string
 	run                  integration
+	authorizer           *authorizer // nil lets everybody in
 }
 
 // integration carries a request out; what fails is a *failure.
@@ -197,7 +198,13 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
-			ls.routes.Add(method, path, &endpoint{resourceID: r.ID, resource: path, run: run})
+			e := &endpoint{resourceID: r.ID, resource: path, run: run}
+			if a := d.Authorizers[m.Authorizer]; a != nil {
+				if e.authorizer, err = ls.compileAuthorizer(a, ls.facts(r, path, m)); err != nil {
+					return nil, fmt.Errorf("%s %s: %w", method, path, err)
+				}
+			}
+			ls.routes.Add(method, path, e)
 		}
 	}
 	return ls, nil
@@ -214,10 +221,7 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 	}
 	p := &lambdaProxy{
 		function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond,
-		template: proxy.NewTemplate(proxy.Facts{
-			Account: ls.account, API: ls.api, Stage: ls.name, Deployment: ls.deployment,
-			ResourceID: r.ID, Resource: path, Operation: m.Operation, Variables: ls.variables,
-		}),
+		template: proxy.NewTemplate(ls.facts(r, path, m)),
 	}
 	if i.Credentials != "" {
 		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))
@@ -234,9 +238,22 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 	return p, nil
 }
 
-// methodARN is the ARN of a method, which function policies name.
+// facts are what the events of a method tell about it.
+func (ls *liveStage) facts(r *definition.Resource, path string, m *definition.Method) proxy.Facts {
+	return proxy.Facts{
+		Account: ls.account, API: ls.api, Stage: ls.name, Deployment: ls.deployment,
+		ResourceID: r.ID, Resource: path, Operation: m.Operation, Variables: ls.variables,
+	}
+}
+
+// methodARN is the ARN of a method, which policies name.
 func (ls *liveStage) methodARN(method, path string) string {
-	return arn.Make("execute-api", ls.region, ls.account, ls.api+"/"+ls.name+"/"+method+path)
+	return ls.executeARN(ls.name + "/" + method + path)
+}
+
+// executeARN is the ARN of something of the API as its callers know it.
+func (ls *liveStage) executeARN(path string) string {
+	return arn.Make("execute-api", ls.region, ls.account, ls.api+"/"+path)
 }
 
 func compileGateway(g *definition.GatewayResponse) (*gatewayResponse, error) {

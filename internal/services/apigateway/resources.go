@@ -54,7 +54,7 @@ type s3Location struct {
 func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::ApiGateway::RestApi", resource.Handlers[restAPIProperties]{
-			Create: createRestAPI, Update: updateRestAPI, Delete: deleteRestAPI, Attributes: []string{"RestApiId", "RootResourceId"},
+			Create: createRestAPI, Find: leftRestAPIs, Update: updateRestAPI, Delete: deleteRestAPI, Attributes: []string{"RestApiId", "RootResourceId"},
 			Check: func(p *restAPIProperties) []resource.Problem {
 				if p.Name == nil && p.Body == nil && p.BodyS3Location == nil {
 					return []resource.Problem{{Text: "one of the keys [Name, Body, BodyS3Location] is required"}}
@@ -62,9 +62,12 @@ func (s *Service) ResourceTypes() []resource.Type {
 				return nil
 			},
 		}),
-		resource.Define("AWS::ApiGateway::Resource", resource.Handlers[pathProperties]{Create: createPath, Delete: deletePath, Attributes: []string{"ResourceId"}}),
-		resource.Define("AWS::ApiGateway::Method", resource.Handlers[methodProperties]{Create: createMethod, Update: updateMethod, Delete: deleteMethod}),
-		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Delete: deleteModel}),
+		resource.Define("AWS::ApiGateway::Resource", resource.Handlers[pathProperties]{Create: createPath, Find: leftPath, Delete: deletePath, Attributes: []string{"ResourceId"}}),
+		resource.Define("AWS::ApiGateway::Method", resource.Handlers[methodProperties]{Create: createMethod, Find: leftMethod, Update: updateMethod, Delete: deleteMethod}),
+		resource.Define("AWS::ApiGateway::Authorizer", resource.Handlers[authorizerProperties]{
+			Create: createAuthorizer, Find: leftAuthorizer, Update: updateAuthorizer, Delete: deleteAuthorizer, Attributes: []string{"AuthorizerId"},
+		}),
+		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Find: leftModel, Delete: deleteModel}),
 		resource.Define("AWS::ApiGateway::GatewayResponse", resource.Handlers[gatewayProperties]{
 			Create: putGateway, Delete: deleteGateway, Attributes: []string{"Id"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *gatewayProperties) (resource.State, error) {
@@ -72,9 +75,9 @@ func (s *Service) ResourceTypes() []resource.Type {
 			},
 		}),
 		resource.Define("AWS::ApiGateway::Deployment", resource.Handlers[deploymentProperties]{
-			Create: createDeployment, Update: updateDeployment, Delete: deleteDeployment, Attributes: []string{"DeploymentId"},
+			Create: createDeployment, Find: leftDeployments, Update: updateDeployment, Delete: deleteDeployment, Attributes: []string{"DeploymentId"},
 		}),
-		resource.Define("AWS::ApiGateway::Stage", resource.Handlers[stageProperties]{Create: createStage, Update: updateStage, Delete: deleteStage}),
+		resource.Define("AWS::ApiGateway::Stage", resource.Handlers[stageProperties]{Create: createStage, Find: leftStage, Update: updateStage, Delete: deleteStage}),
 		resource.Define("AWS::ApiGateway::Account", resource.Handlers[accountProperties]{
 			Create: createAccount, Delete: func(context.Context, *resource.Request, string, *accountProperties) error { return nil }, Attributes: []string{"Id"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *accountProperties) (resource.State, error) {

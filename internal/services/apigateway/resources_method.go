@@ -136,8 +136,8 @@ func fillMethod(ctx context.Context, rq *resource.Request, p *methodProperties) 
 }
 
 // updateMethod makes the method anew: nothing of it is live before a deployment.
-func updateMethod(ctx context.Context, rq *resource.Request, _ string, old, p *methodProperties) (resource.State, error) {
-	if err := deleteMethod(ctx, rq, "", old); err != nil {
+func updateMethod(ctx context.Context, rq *resource.Request, _ string, _, p *methodProperties) (resource.State, error) {
+	if err := deleteMethod(ctx, rq, "", p); err != nil {
 		return resource.State{}, err
 	}
 	return createMethod(ctx, rq, p)
@@ -157,7 +157,8 @@ type modelProperties struct {
 	Schema      any     `cfn:"Schema,replace"`
 }
 
-func createModel(ctx context.Context, rq *resource.Request, p *modelProperties) (resource.State, error) {
+// name is the model's name, or one of letters and digits that the platform gives.
+func (p *modelProperties) name(rq *resource.Request) string {
 	name := opt.Val(p.Name)
 	if name == "" {
 		for _, c := range rq.Name(40) {
@@ -166,6 +167,11 @@ func createModel(ctx context.Context, rq *resource.Request, p *modelProperties) 
 			}
 		}
 	}
+	return name
+}
+
+func createModel(ctx context.Context, rq *resource.Request, p *modelProperties) (resource.State, error) {
+	name := p.name(rq)
 	var schema *string
 	switch v := p.Schema.(type) {
 	case nil:

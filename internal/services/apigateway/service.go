@@ -30,13 +30,15 @@ type Service struct {
 	ids    *ids.Source
 	caller call.Caller
 	live   live
+	// verdicts are what authorizers said lately.
+	verdicts verdicts
 	// exchanges holds *exchange whose memory is used again.
 	exchanges sync.Pool
 }
 
 // New makes the room.
 func New(d Deps) *Service {
-	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller}
+	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, verdicts: newVerdicts(d.Clock)}
 	s.exchanges.New = func() any { return new(exchange) }
 	return s
 }
@@ -48,7 +50,7 @@ func (s *Service) Model() *model.Service { return &api.Model }
 func (s *Service) Bindings() []call.Binding {
 	var all []call.Binding
 	for _, topic := range [][]call.Binding{
-		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.integrationBindings(), s.deploymentBindings(),
+		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.integrationBindings(), s.deploymentBindings(),
 		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
 	} {
 		all = append(all, topic...)

@@ -34,7 +34,7 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 	if err := checkVariables(in.StageVariables); err != nil {
 		return nil, err
 	}
-	x := new(exchange)
+	x, target := new(exchange), ""
 	err := s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
 		r, m, err := findMethod(d, in.ResourceId, in.HttpMethod)
 		if err != nil {
@@ -57,11 +57,7 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 		if err != nil {
 			return faultOf(err)
 		}
-		path, query, _ := strings.Cut(opt.Or(in.PathWithQueryString, d.Path(r)), "?")
-		if !strings.HasPrefix(path, "/") {
-			path = "/" + path
-		}
-		x.rq.Path, x.rq.RawQuery = path, query
+		target = opt.Or(in.PathWithQueryString, d.Path(r))
 		return nil
 	})
 	if err != nil {
@@ -70,20 +66,7 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 	if len(opt.Val(in.Body)) > MaxBody {
 		return nil, api.BadRequestException("Invalid test invoke: the body has more than %d bytes", MaxBody)
 	}
-	x.in = rq.Incoming()
-	x.rq.Method, x.rq.Protocol, x.rq.Time, x.rq.Body = *in.HttpMethod, "HTTP/1.1", rq.Time(), []byte(opt.Val(in.Body))
-	x.rq.UserAgent, x.rq.SourceIP = rq.Incoming().UserAgent, testStage+"-source-ip"
-	x.rq.DomainName, x.rq.DomainPrefix = "testPrefix.testDomainName", "testPrefix"
-	x.rq.Header = map[string][]string{}
-	for k, v := range in.Headers {
-		x.rq.Header[textproto.CanonicalMIMEHeaderKey(k)] = []string{v}
-	}
-	for k, v := range in.MultiValueHeaders {
-		x.rq.Header[textproto.CanonicalMIMEHeaderKey(k)] = v
-	}
-	x.identify()
-	x.extra[0] = proxy.Header{Name: "X-Amzn-Trace-Id", Value: x.trace()}
-	x.rq.Extra = x.extra[:1]
+	x.test(rq, *in.HttpMethod, target, in.Body, in.Headers, in.MultiValueHeaders)
 	if failed := x.route(); failed != nil {
 		return nil, api.BadRequestException("Invalid test invoke: the path %s is not that of the resource", x.rq.Path)
 	}
@@ -101,13 +84,103 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 	return out, nil
 }
 
+// testInvokeAuthorizer asks an authorizer of the definition as it is.
+func (s *Service) testInvokeAuthorizer(ctx context.Context, rq *call.Authorized, in *api.TestInvokeAuthorizerRequest) (*api.TestInvokeAuthorizerResponse, error) {
+	if len(in.AdditionalContext) > 0 {
+		return nil, refuse("additionalContext")
+	}
+	if err := checkVariables(in.StageVariables); err != nil {
+		return nil, err
+	}
+	x := new(exchange)
+	var a *authorizer
+	err := s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
+		auth, err := findAuthorizer(d, in.AuthorizerId)
+		if err != nil {
+			return err
+		}
+		x.stage = &liveStage{area: areaOf(rq), api: *in.RestApiId, name: testStage, variables: in.StageVariables}
+		root := d.Resources[d.Root]
+		a, err = x.stage.compileAuthorizer(auth, x.stage.facts(root, "/", new(definition.Method)))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	x.test(rq, "GET", opt.Or(in.PathWithQueryString, "/"), in.Body, in.Headers, in.MultiValueHeaders)
+	began := s.clock.Now()
+	v, failed, err := s.ask(ctx, a, x)
+	ended := s.clock.Now()
+	out := &api.TestInvokeAuthorizerResponse{ClientStatus: new(int32(200)), Latency: new(ended.Sub(began).Milliseconds())}
+	if err != nil {
+		x.note = err.Error()
+	}
+	if failed != nil {
+		out.ClientStatus = new(int32(failed.status))
+		x.failed = failed
+	} else {
+		out.PrincipalId, out.Policy, out.Authorization = &v.principal, &v.document, map[string][]string{}
+		for k, c := range v.context {
+			out.Authorization[k] = []string{c}
+		}
+	}
+	out.Log = new(x.authorizerLog(a, v, began, ended))
+	return out, nil
+}
+
+// test makes the exchange a request that a test describes.
+func (x *exchange) test(rq *call.Authorized, method, target string, body *string, headers map[string]string, multi map[string][]string) {
+	path, query, _ := strings.Cut(target, "?")
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	x.in = rq.Incoming()
+	x.rq.Path, x.rq.RawQuery = path, query
+	x.rq.Method, x.rq.Protocol, x.rq.Time, x.rq.Body = method, "HTTP/1.1", rq.Time(), []byte(opt.Val(body))
+	x.rq.UserAgent, x.rq.SourceIP = rq.Incoming().UserAgent, testStage+"-source-ip"
+	x.rq.DomainName, x.rq.DomainPrefix = "testPrefix.testDomainName", "testPrefix"
+	x.rq.Header = map[string][]string{}
+	for k, v := range headers {
+		x.rq.Header[textproto.CanonicalMIMEHeaderKey(k)] = []string{v}
+	}
+	for k, v := range multi {
+		x.rq.Header[textproto.CanonicalMIMEHeaderKey(k)] = v
+	}
+	x.identify()
+	x.extra[0] = proxy.Header{Name: "X-Amzn-Trace-Id", Value: x.trace()}
+	x.rq.Extra = x.extra[:1]
+}
+
+// authorizerLog tells how an authorizer was asked.
+func (x *exchange) authorizerLog(a *authorizer, v *verdict, began, ended time.Time) string {
+	var b strings.Builder
+	line := logTo(&b)
+	fmt.Fprintf(&b, "Execution log for request %s\n", x.rq.ID)
+	line(began, "Starting authorizer: %s", a.id)
+	if v != nil {
+		line(ended, "Using valid authorizer policy for principal: %s", v.principal)
+		line(ended, "Successfully completed authorizer execution")
+		return b.String()
+	}
+	if x.note != "" {
+		line(ended, "Execution failed: %s", x.note)
+	}
+	line(ended, "%s", x.failed.code)
+	return b.String()
+}
+
+// logTo returns a function that writes lines of an execution log.
+func logTo(b *strings.Builder) func(at time.Time, format string, args ...any) {
+	return func(at time.Time, format string, args ...any) {
+		fmt.Fprintf(b, at.Format("Mon Jan 02 15:04:05 MST 2006")+" : "+format+"\n", args...)
+	}
+}
+
 // log tells the request's way in the layout of API Gateway's execution logs.
 func (x *exchange) log(began, ended time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Execution log for request %s\n", x.rq.ID)
-	line := func(at time.Time, format string, args ...any) {
-		fmt.Fprintf(&b, at.Format("Mon Jan 02 15:04:05 MST 2006")+" : "+format+"\n", args...)
-	}
+	line := logTo(&b)
 	line(began, "Starting execution for request: %s", x.rq.ID)
 	line(began, "HTTP Method: %s, Resource Path: %s", x.rq.Method, x.rq.Path)
 	line(began, "Method request query string: {%s}", x.rq.RawQuery)

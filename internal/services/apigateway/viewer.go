@@ -32,6 +32,9 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	if failed == nil {
 		failed = x.read(r)
 	}
+	if failed == nil {
+		failed = s.authorize(r.Context(), x)
+	}
 	s.carryOut(r.Context(), x, failed)
 	x.write(w)
 }

@@ -19,6 +19,8 @@ type API struct {
 	// Responses are the gateway responses that were set, by type.
 	Responses map[string]*GatewayResponse `json:"responses,omitempty"`
 	Models    map[string]*Model           `json:"models,omitempty"` // by name
+	// Authorizers by id.
+	Authorizers map[string]*Authorizer `json:"authorizers,omitempty"`
 	// Binary are the media types that are binary: "image/png", "*/*".
 	Binary []string `json:"binary,omitempty"`
 	// Disabled says that the API cannot be called at its default address.
@@ -36,6 +38,7 @@ type Resource struct {
 // Method is one HTTP method of a resource, or "ANY".
 type Method struct {
 	Authorization string                     `json:"authorization"`
+	Authorizer    string                     `json:"authorizer,omitempty"` // its id
 	Operation     string                     `json:"operation,omitempty"`
 	Parameters    map[string]bool            `json:"parameters,omitempty"` // "method.request.header.X": required
 	Models        map[string]string          `json:"models,omitempty"`     // by content type

@@ -21,7 +21,8 @@ type Vars interface {
 	Path(name string) string
 }
 
-// ContextNames are the variables of $context that are known here.
+// ContextNames are the variables of $context that are known here, beside those
+// below "authorizer.", whose names the authorizer gives.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 var ContextNames = []string{
 	"accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType",
@@ -63,7 +64,7 @@ func Parse(expr string) (Value, error) {
 	}
 	for _, p := range prefixes {
 		if name, ok := strings.CutPrefix(expr, p.prefix); ok && name != "" {
-			if p.from == context && !slices.Contains(ContextNames, name) {
+			if p.from == context && !slices.Contains(ContextNames, name) && !strings.HasPrefix(name, "authorizer.") {
 				return Value{}, problem.New("Tierra does not know the variable %s", expr)
 			}
 			return Value{p.from, name}, nil

@@ -33,6 +33,7 @@ func (d *Document) Overwrite(old *definition.API) *definition.API {
 		resources[r.ID] = r
 	}
 	is.Resources, is.Root = resources, old.Root
+	is.Authorizers = adopt(is, old)
 	for name, m := range old.Models {
 		if is.Models == nil {
 			is.Models = map[string]*definition.Model{}
@@ -49,6 +50,11 @@ func (d *Document) Overwrite(old *definition.API) *definition.API {
 // Merge puts what the document has into old, method by method.
 func (d *Document) Merge(old *definition.API, newID func() string) (*definition.API, error) {
 	is, add := old.Clone(), d.API.Clone()
+	authorizers := adopt(add, old)
+	if is.Authorizers == nil {
+		is.Authorizers = map[string]*definition.Authorizer{}
+	}
+	maps.Copy(is.Authorizers, authorizers)
 	for _, r := range add.Sorted() {
 		into, err := is.At(add.Path(r), newID)
 		if err != nil {
@@ -74,6 +80,26 @@ func (d *Document) Merge(old *definition.API, newID func() string) (*definition.
 		is.Disabled = add.Disabled
 	}
 	return is, nil
+}
+
+// adopt returns the authorizers of a definition with the ids that those of the
+// same names have in old, and lets the definition's methods name those ids.
+func adopt(is, old *definition.API) map[string]*definition.Authorizer {
+	ids, all := map[string]string{}, map[string]*definition.Authorizer{}
+	for id, a := range is.Authorizers {
+		if o := old.AuthorizerNamed(a.Name); o != nil {
+			a.ID = o.ID
+		}
+		ids[id], all[a.ID] = a.ID, a
+	}
+	for _, r := range is.Resources {
+		for _, m := range r.Methods {
+			if m.Authorizer != "" {
+				m.Authorizer = ids[m.Authorizer]
+			}
+		}
+	}
+	return all
 }
 
 // at finds the resource at a path.

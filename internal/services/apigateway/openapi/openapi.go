@@ -55,6 +55,7 @@ func Parse(body []byte, root string, newID func() string) (*Document, error) {
 	im := &importer{root: o, newID: newID, api: definition.New(root)}
 	im.doc = &Document{Title: text(info["title"]), Description: text(info["description"]), Version: text(info["version"]), API: im.api}
 	im.settings()
+	im.schemes()
 	im.models()
 	im.responses()
 	paths := child(o, "paths")
@@ -110,16 +111,6 @@ func (im *importer) settings() {
 			}
 		default:
 			im.refuse(k)
-		}
-	}
-	schemes := child(im.root, "securityDefinitions")
-	if c := child(im.root, "components"); c != nil {
-		schemes = child(c, "securitySchemes")
-	}
-	for _, name := range sorted(schemes) {
-		s, _ := schemes[name].(object)
-		if s[extension+"authorizer"] != nil {
-			im.refuse("the authorizer " + name)
 		}
 	}
 }
@@ -216,7 +207,7 @@ func (im *importer) path(path string, item object) {
 // method reads an operation.
 func (im *importer) method(op, item object) (*definition.Method, error) {
 	m := &definition.Method{Authorization: "NONE", Operation: text(op["operationId"])}
-	if err := im.security(op); err != nil {
+	if err := im.security(m, op); err != nil {
 		return nil, err
 	}
 	for _, k := range sorted(op) {
@@ -247,27 +238,6 @@ func (im *importer) method(op, item object) (*definition.Method, error) {
 		return m, nil
 	}
 	return m, im.integration(m, o)
-}
-
-// security refuses what would have to decide.
-func (im *importer) security(op object) error {
-	if auth := child(op, extension+"auth"); auth != nil && text(auth["type"]) != "NONE" {
-		return problem.Unsupported("authorization of type " + text(auth["type"]))
-	}
-	v, own := op["security"]
-	if !own {
-		v = im.root["security"]
-	}
-	alternatives, _ := v.([]any)
-	for _, a := range alternatives {
-		o, _ := a.(object)
-		for _, name := range sorted(o) {
-			if name != "NONE" {
-				return problem.Unsupported("the security requirement " + name)
-			}
-		}
-	}
-	return nil
 }
 
 var places = map[string]string{"header": "header", "query": "querystring", "path": "path"}

@@ -36,6 +36,16 @@ type Request struct {
 	DomainName, DomainPrefix string
 	SourceIP, UserAgent      string
 	Time                     time.Time
+	// Authorizer is what an authorizer said, a JSON object; nil if none was asked.
+	Authorizer []byte
+	Identity   Identity
+}
+
+// Identity is who calls, as far as a signature or an API key told. What is not
+// known is "".
+type Identity struct {
+	AccessKey, Account, Caller, User, UserARN, Organization string
+	APIKey, APIKeyID                                        string
 }
 
 // Facts are what all events of one method at one stage share.
@@ -43,6 +53,9 @@ type Facts struct {
 	Account, API, Stage, Deployment string
 	ResourceID, Resource, Operation string
 	Variables                       map[string]string
+	// Authorizer says that the events are for an authorizer, which gets empty
+	// objects where a function gets null.
+	Authorizer bool
 }
 
 // Template holds facts in encoded form.
@@ -52,15 +65,19 @@ type Template struct {
 	stage     string
 	middle    []byte // account, stage and what follows up to the next variable part
 	tail      []byte // deployment and API
+	none      string // what stands for no parameters
 }
 
 // NewTemplate encodes facts.
 func NewTemplate(f Facts) *Template {
-	t := &Template{stage: f.Stage}
-	t.resource = append(AppendString([]byte(`{"resource":`), f.Resource), `,"path":`...)
+	t := &Template{stage: f.Stage, none: "null"}
+	if f.Authorizer {
+		t.none = "{}"
+	}
+	t.resource = append(AppendString([]byte(`"resource":`), f.Resource), `,"path":`...)
 	v := []byte(`,"stageVariables":`)
 	if len(f.Variables) == 0 {
-		v = append(v, "null"...)
+		v = append(v, t.none...)
 	} else {
 		sep := byte('{')
 		for _, k := range slices.Sorted(maps.Keys(f.Variables)) {
@@ -79,12 +96,9 @@ func NewTemplate(f Facts) *Template {
 	m := AppendString([]byte(`,"accountId":`), f.Account)
 	t.middle = append(AppendString(append(m, `,"stage":`...), f.Stage), `,"protocol":`...)
 	d := AppendString([]byte(`,"deploymentId":`), f.Deployment)
-	t.tail = append(AppendString(append(d, `,"apiId":`...), f.API), `},"body":`...)
+	t.tail = append(AppendString(append(d, `,"apiId":`...), f.API), '}')
 	return t
 }
-
-const identityBefore = `,"identity":{"cognitoIdentityPoolId":null,"accountId":null,"cognitoIdentityId":null,"caller":null,"sourceIp":`
-const identityBetween = `,"principalOrgId":null,"accessKey":null,"cognitoAuthenticationType":null,"cognitoAuthenticationProvider":null,"userArn":null,"userAgent":`
 
 // Size is about how long an event becomes.
 func (t *Template) Size(r *Request) int {
@@ -102,14 +116,36 @@ func (t *Template) Size(r *Request) int {
 
 // Append appends the event of a request.
 func (t *Template) Append(dst []byte, r *Request) []byte {
+	dst = append(t.request(append(dst, '{'), r), `,"body":`...)
+	switch {
+	case len(r.Body) == 0:
+		dst = append(dst, `null,"isBase64Encoded":false}`...)
+	case r.Binary:
+		dst = base64.StdEncoding.AppendEncode(append(dst, '"'), r.Body)
+		dst = append(dst, `","isBase64Encoded":true}`...)
+	default:
+		dst = append(AppendString(dst, r.Body), `,"isBase64Encoded":false}`...)
+	}
+	return dst
+}
+
+// AppendAuthorizer appends the event that a REQUEST authorizer gets.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
+func (t *Template) AppendAuthorizer(dst []byte, r *Request, method string) []byte {
+	dst = AppendString(append(dst, `{"type":"REQUEST","methodArn":`...), method)
+	return append(t.request(append(dst, ','), r), '}')
+}
+
+// request appends the members of an event up to the context.
+func (t *Template) request(dst []byte, r *Request) []byte {
 	dst = append(dst, t.resource...)
 	dst = AppendString(dst, r.Path)
 	dst = AppendString(append(dst, `,"httpMethod":`...), r.Method)
 	dst = appendHeaders(dst, r)
-	dst = appendParameters(dst, r.RawQuery)
+	dst = appendParameters(dst, r.RawQuery, t.none)
 	dst = append(dst, `,"pathParameters":`...)
 	if len(r.Params) == 0 {
-		dst = append(dst, "null"...)
+		dst = append(dst, t.none...)
 	} else {
 		sep := byte('{')
 		for _, p := range r.Params {
@@ -132,26 +168,35 @@ func (t *Template) Append(dst []byte, r *Request) []byte {
 	dst = AppendString(append(dst, `,"domainPrefix":`...), r.DomainPrefix)
 	dst = strconv.AppendInt(append(dst, `,"requestTimeEpoch":`...), r.Time.UnixMilli(), 10)
 	dst = AppendString(append(dst, `,"requestId":`...), r.ID)
-	dst = append(dst, identityBefore...)
-	dst = AppendString(dst, r.SourceIP)
-	dst = append(dst, identityBetween...)
-	if r.UserAgent == "" {
-		dst = append(dst, "null"...)
-	} else {
-		dst = AppendString(dst, r.UserAgent)
+	if r.Authorizer != nil {
+		dst = append(append(dst, `,"authorizer":`...), r.Authorizer...)
 	}
-	dst = append(dst, `,"user":null},"domainName":`...)
-	dst = append(AppendString(dst, r.DomainName), t.tail...)
-	switch {
-	case len(r.Body) == 0:
-		dst = append(dst, `null,"isBase64Encoded":false}`...)
-	case r.Binary:
-		dst = base64.StdEncoding.AppendEncode(append(dst, '"'), r.Body)
-		dst = append(dst, `","isBase64Encoded":true}`...)
-	default:
-		dst = append(AppendString(dst, r.Body), `,"isBase64Encoded":false}`...)
+	dst = appendIdentity(dst, r)
+	return append(AppendString(append(dst, `,"domainName":`...), r.DomainName), t.tail...)
+}
+
+func appendIdentity(dst []byte, r *Request) []byte {
+	i := &r.Identity
+	dst = appendOr(append(dst, `,"identity":{"cognitoIdentityPoolId":null,"accountId":`...), i.Account)
+	dst = appendOr(append(dst, `,"cognitoIdentityId":null,"caller":`...), i.Caller)
+	dst = AppendString(append(dst, `,"sourceIp":`...), r.SourceIP)
+	dst = appendOr(append(dst, `,"principalOrgId":`...), i.Organization)
+	dst = appendOr(append(dst, `,"accessKey":`...), i.AccessKey)
+	dst = appendOr(append(dst, `,"cognitoAuthenticationType":null,"cognitoAuthenticationProvider":null,"userArn":`...), i.UserARN)
+	if i.APIKey != "" {
+		dst = AppendString(append(dst, `,"apiKey":`...), i.APIKey)
+		dst = AppendString(append(dst, `,"apiKeyId":`...), i.APIKeyID)
 	}
-	return dst
+	dst = appendOr(append(dst, `,"userAgent":`...), r.UserAgent)
+	return append(appendOr(append(dst, `,"user":`...), i.User), '}')
+}
+
+// appendOr appends a string, or null for none.
+func appendOr(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "null"...)
+	}
+	return AppendString(dst, s)
 }
 
 // requestTime is the Common Log Format's form of time.

@@ -48,15 +48,16 @@ func Query(raw, name string) string {
 const fewPairs = 16
 
 // appendParameters appends queryStringParameters (the last value of each) and
-// multiValueQueryStringParameters, each null if there are none.
-func appendParameters(dst []byte, raw string) []byte {
+// multiValueQueryStringParameters, each none if there are none.
+func appendParameters(dst []byte, raw, none string) []byte {
 	if raw == "" {
-		return append(dst, `,"queryStringParameters":null,"multiValueQueryStringParameters":null`...)
+		dst = append(append(dst, `,"queryStringParameters":`...), none...)
+		return append(append(dst, `,"multiValueQueryStringParameters":`...), none...)
 	}
 	var space [fewPairs]pair
 	pairs := appendQuery(space[:0], raw)
 	if len(pairs) == 0 {
-		return appendParameters(dst, "")
+		return appendParameters(dst, "", none)
 	}
 	var few [3 * fewPairs]int
 	first, next, last := group(pairs, few[:])

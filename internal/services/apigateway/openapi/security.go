@@ -1,0 +1,111 @@
+package openapi
+
+import (
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
+)
+
+// schemes reads the security schemes that decide something here: those with an
+// authorizer. The others document an API, unless a method requires them.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authorizer.html
+func (im *importer) schemes() {
+	for name, v := range im.all() {
+		o, _ := v.(object)
+		a := child(o, extension+"authorizer")
+		if a == nil {
+			continue
+		}
+		x := &definition.Authorizer{
+			ID: im.newID(), Name: name, Type: strings.ToUpper(text(a["type"])), AuthType: text(o[extension+"authtype"]), URI: text(a["authorizerUri"]),
+			Credentials: text(a["authorizerCredentials"]), Identity: text(a["identitySource"]), Validation: text(a["identityValidationExpression"]),
+		}
+		for _, k := range sorted(a) {
+			switch k {
+			case "type", "authorizerUri", "authorizerCredentials", "identitySource", "identityValidationExpression":
+			case "authorizerResultTtlInSeconds":
+				n, ok := number(a[k])
+				if !ok {
+					n = -1
+				}
+				x.TTL = &n
+			case "providerARNs":
+				im.refuse("the authorizer " + name + " with " + k)
+			default:
+				im.refuse("the authorizer setting " + k)
+			}
+		}
+		if x.Type == definition.TokenAuthorizer && x.Identity == "" && text(o["in"]) == "header" {
+			x.Identity = "method.request.header." + text(o["name"])
+		}
+		if err := x.Check(); err != nil {
+			im.fail("Unable to create authorizer '%s': %s", name, err)
+			continue
+		}
+		if im.api.Authorizers == nil {
+			im.api.Authorizers = map[string]*definition.Authorizer{}
+		}
+		im.api.Authorizers[x.ID] = x
+	}
+}
+
+// all yields the security schemes by name.
+func (im *importer) all() func(yield func(string, any) bool) {
+	schemes := child(im.root, "securityDefinitions")
+	if c := child(im.root, "components"); c != nil {
+		schemes = child(c, "securitySchemes")
+	}
+	return func(yield func(string, any) bool) {
+		for _, name := range sorted(schemes) {
+			if !yield(name, schemes[name]) {
+				return
+			}
+		}
+	}
+}
+
+// security gives a method the authorization that its requirements name.
+func (im *importer) security(m *definition.Method, op object) error {
+	if auth := child(op, extension+"auth"); auth != nil && text(auth["type"]) != "NONE" {
+		return problem.Unsupported("authorization of type " + text(auth["type"]))
+	}
+	v, own := op["security"]
+	if !own {
+		v = im.root["security"]
+	}
+	alternatives, _ := v.([]any)
+	for _, a := range alternatives {
+		o, _ := a.(object)
+		for _, name := range sorted(o) {
+			if err := im.require(m, name, o[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// require makes a method require a security scheme.
+func (im *importer) require(m *definition.Method, name string, scopes any) error {
+	if name == "NONE" {
+		return nil
+	}
+	a := im.api.AuthorizerNamed(name)
+	switch {
+	case a == nil:
+		return problem.Unsupported("the security requirement " + name)
+	case len(list(scopes)) > 0:
+		return problem.Unsupported("scopes of the security requirement " + name)
+	case m.Authorizer != "" && m.Authorizer != a.ID:
+		return problem.New("Only one authorizer can be required: %s is another", name)
+	}
+	m.Authorization, m.Authorizer = definition.CustomAuthorization, a.ID
+	return nil
+}
+
+// number reads a whole number.
+func number(v any) (int32, bool) {
+	f, ok := v.(float64)
+	return int32(f), ok && f == float64(int32(f))
+}
