@@ -17,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	// The Go function in testdata is built with it; this keeps it in go.mod.
+	_ "github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"

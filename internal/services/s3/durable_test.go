@@ -81,6 +81,7 @@ func TestUncertainCommit(t *testing.T) {
 	store := &failing{Store: mem.New()}
 	w := worldOver(t, store, memblob.New())
 	w.create(t, "demo")
+	w.put(t, "demo", "first", "so that the room has its key")
 	content := pattern(20000)
 	store.after = true
 	if _, err := calltest.Do(w.World, api.PutObject, &api.PutObjectRequest{Bucket: new("demo"), Key: new("k"), Body: body(content)}); !errors.Is(err, errPower) {
