@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/graph"
@@ -121,6 +122,14 @@ func (r *run) remove(ctx context.Context, rec *resourceRecord, x *existing, keep
 		}
 		return r.save(ctx, &c, eventRecord{Physical: x.Physical, Type: x.Type, Status: s, Reason: reason})
 	}
+	if x.Physical == "" && own {
+		if found, ok := r.unnoticed(ctx, rec); ok {
+			x.Physical, rec.Physical = found.ID, found.ID
+			if err := r.save(ctx, rec); err != nil {
+				return false, err
+			}
+		}
+	}
 	switch {
 	case x.Physical == "": // it was never made
 		return true, status(api.ResourceStatusDeleteComplete, "")
@@ -143,6 +152,17 @@ func (r *run) remove(ctx context.Context, rec *resourceRecord, x *existing, keep
 		return false, status(api.ResourceStatusDeleteFailed, r.reason(rec.ID, err))
 	}
 	return true, status(api.ResourceStatusDeleteComplete, "")
+}
+
+// unnoticed finds what a creation that was broken off had made.
+func (r *run) unnoticed(ctx context.Context, rec *resourceRecord) (resource.State, bool) {
+	if st, ok := r.left(rec); ok {
+		return st, true
+	}
+	if rec.Status == api.ResourceStatusCreateFailed && rec.Reason == cancelled {
+		return r.orphan(ctx, rec, map[[2]string]bool{})
+	}
+	return resource.State{}, false
 }
 
 type errUnknownType string

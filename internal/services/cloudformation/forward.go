@@ -10,7 +10,6 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
-	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/graph"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
@@ -131,6 +130,9 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 	again := rec != nil && rec.Op == r.st.Op.ID && strings.HasSuffix(rec.Status, "_IN_PROGRESS")
 	if rec == nil || rec.Physical == "" {
 		fresh := &resourceRecord{V: version, ID: id, existing: want, Op: r.st.Op.ID}
+		if again {
+			fresh.Making, fresh.Others = rec.Making, rec.Others
+		}
 		return r.create(ctx, steps, fresh, again, err)
 	}
 	if rec.Op != r.st.Op.ID {
@@ -200,6 +202,9 @@ func (r *run) nothingHere(id string, props map[string]any) string {
 func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool, wrong error) (graph.Verdict, error) {
 	text := template.JSON(rec.Properties)
 	rec.Status, rec.Reason = api.ResourceStatusCreateInProgress, r.nothingHere(rec.ID, rec.Properties)
+	if !again && wrong == nil {
+		r.look(steps, rec, &rec.existing)
+	}
 	if err := r.save(ctx, rec, eventRecord{Status: rec.Status, Reason: rec.Reason, Properties: text}); err != nil {
 		return graph.Halt, err
 	}
@@ -215,42 +220,19 @@ func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool
 		made.Status, made.Reason = api.ResourceStatusCreateFailed, r.reason(rec.ID, err)
 		return r.fails(ctx, &made)
 	}
-	made.Status, made.Reason = api.ResourceStatusCreateComplete, ""
+	made.Status, made.Reason, made.Making, made.Others = api.ResourceStatusCreateComplete, "", nil, nil
 	return graph.Done, r.save(ctx, &made,
 		eventRecord{Physical: made.Physical, Status: api.ResourceStatusCreateInProgress, Reason: "Resource creation Initiated", Properties: text},
 		eventRecord{Physical: made.Physical, Status: made.Status, Properties: text})
-}
-
-// make creates a resource and notes what came of it. again says that it may have
-// been made before a restart, without anybody having noted it: if the name that
-// the platform gave it, which is of this step alone, is taken, it was.
-func (r *run) make(ctx context.Context, rec *resourceRecord, again bool) error {
-	t, rq, given := r.plan.types[rec.Type], r.request(rec.ID, "create"), ""
-	name := rq.Name
-	rq.Name = func(most int) string {
-		given = name(most)
-		return given
-	}
-	st, err := t.Create(ctx, rq, rec.Properties)
-	if f := fault.As(err); again && f != nil && handlerCode(f) == "AlreadyExists" && given != "" && t.InPlace([]string{""}) {
-		if found, ferr := t.Update(ctx, rq, given, rec.Properties, rec.Properties); ferr == nil {
-			st, err = found, nil
-			if st.ID == "" {
-				st.ID = given
-			}
-		}
-	}
-	rec.Physical, rec.Ref, rec.Attributes = st.ID, st.Ref, st.Attributes
-	if err == nil && st.ID == "" {
-		err = fmt.Errorf("the type %s gave no physical id", rec.Type)
-	}
-	return err
 }
 
 func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want existing, again bool) (graph.Verdict, error) {
 	const why = "Requested update requires the creation of a new physical resource; hence creating one."
 	text := template.JSON(want.Properties)
 	rec.Status, rec.Reason, rec.Attempt = api.ResourceStatusUpdateInProgress, why, nil
+	if !again {
+		r.look(steps, rec, &want)
+	}
 	if err := r.save(ctx, rec, eventRecord{Physical: rec.Physical, Type: want.Type, Status: rec.Status, Reason: why, Properties: text}); err != nil {
 		return graph.Halt, err
 	}
@@ -264,7 +246,7 @@ func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want exis
 		rec.Status, rec.Reason = api.ResourceStatusUpdateFailed, r.reason(rec.ID, err)
 		return r.fails(ctx, rec)
 	}
-	next.Status, next.Reason = api.ResourceStatusUpdateComplete, ""
+	next.Status, next.Reason, next.Making, next.Others = api.ResourceStatusUpdateComplete, "", nil, nil
 	events := []eventRecord{{Physical: next.Physical, Status: next.Status, Properties: text}}
 	if next.Physical != rec.Physical {
 		events = append([]eventRecord{{Physical: next.Physical, Status: api.ResourceStatusUpdateInProgress, Reason: "Resource creation Initiated", Properties: text}}, events...)

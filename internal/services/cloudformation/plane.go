@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
@@ -24,27 +25,26 @@ type plane struct {
 
 	mu   sync.Mutex
 	jobs map[string]chan struct{} // by stack id; closed at the end
+	// left is what interrupted creations had made, by stack and logical id, as
+	// found at the start.
+	left map[[2]string]resource.State
 	halt bool
 }
 
 func (p *plane) init() {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.jobs = map[string]chan struct{}{}
+	p.jobs, p.left = map[string]chan struct{}{}, map[[2]string]resource.State{}
 }
 
-func (p *plane) stop(ctx context.Context) error {
+// Stop implements call.Worker. Operations that are under way stop between two
+// steps and go on at the next start.
+func (s *Service) Stop(ctx context.Context) error {
+	p := &s.plane
 	p.mu.Lock()
 	p.halt = true
 	p.mu.Unlock()
 	p.cancel()
-	done := make(chan struct{})
-	go func() { p.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.Wait(ctx)
 }
 
 // launch carries on with a stack's operation in the background. as is who it
@@ -72,6 +72,18 @@ func (s *Service) launch(sc scope, id string, as *call.As) <-chan struct{} {
 		close(done)
 	}()
 	return done
+}
+
+// Wait returns once no stack operation is under way, or with ctx's error.
+func (s *Service) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { s.plane.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // linger waits a moment for the end of an operation.
@@ -104,10 +116,22 @@ func (s *Service) resume(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	var half []broken
+	for _, l := range all {
+		b, err := s.broken(ctx, l.scope, l.id)
+		if err != nil {
+			return err
+		}
+		half = append(half, b...)
+	}
+	s.search(ctx, half)
 	for _, l := range all {
 		s.launch(l.scope, l.id, nil)
 	}
-	return err
+	return nil
 }
 
 // run is a stack operation under way.
@@ -130,21 +154,10 @@ type run struct {
 // operate drives a stack from phase to phase until its operation has ended. The
 // status is the phase, so that this is also how an operation is resumed.
 func (s *Service) operate(ctx context.Context, sc scope, id string, as *call.As) error {
-	r := &run{s: s, sc: sc}
-	err := s.view(ctx, func(rd data.Reader) (err error) {
-		if r.st, err = get[stackRecord](rd, sc.stackKey(id)); err != nil || r.st == nil {
-			return err
-		}
-		if r.recs, err = sc.resources(rd, id); err != nil {
-			return err
-		}
-		r.seq, err = sc.lastEvent(rd, id)
-		return err
-	})
-	if err != nil || r.st == nil {
+	r, err := s.open(ctx, sc, id, as)
+	if err != nil || r == nil {
 		return err
 	}
-	r.as = s.principal(r.st, as)
 	for ctx.Err() == nil {
 		var err error
 		switch r.st.Status {
@@ -166,6 +179,26 @@ func (s *Service) operate(ctx context.Context, sc scope, id string, as *call.As)
 		}
 	}
 	return ctx.Err()
+}
+
+// open reads a stack to work on; nil if there is none.
+func (s *Service) open(ctx context.Context, sc scope, id string, as *call.As) (*run, error) {
+	r := &run{s: s, sc: sc}
+	err := s.view(ctx, func(rd data.Reader) (err error) {
+		if r.st, err = get[stackRecord](rd, sc.stackKey(id)); err != nil || r.st == nil {
+			return err
+		}
+		if r.recs, err = sc.resources(rd, id); err != nil {
+			return err
+		}
+		r.seq, err = sc.lastEvent(rd, id)
+		return err
+	})
+	if err != nil || r.st == nil {
+		return nil, err
+	}
+	r.as = s.principal(r.st, as)
+	return r, nil
 }
 
 // principal is who an operation's calls are made as.

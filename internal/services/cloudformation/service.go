@@ -67,8 +67,4 @@ func (s *Service) Bindings() []call.Binding {
 // run left.
 func (s *Service) Start(ctx context.Context) error { return s.resume(ctx) }
 
-// Stop implements call.Worker. Operations that are under way stop between two
-// steps and go on at the next start.
-func (s *Service) Stop(ctx context.Context) error { return s.plane.stop(ctx) }
-
 var _ call.Worker = (*Service)(nil)

@@ -133,6 +133,11 @@ type resourceRecord struct {
 	Discard *existing `json:",omitempty"`
 	// Attempt are the properties of a change in place that is under way or failed.
 	Attempt map[string]any `json:",omitempty"`
+	// Making is what a creation that is under way is to make; Others are the ids of
+	// what there was before that could be taken for it. Nil if the type, or the
+	// deployer's permissions, do not let it be found again.
+	Making *existing `json:",omitempty"`
+	Others []string  `json:",omitempty"`
 }
 
 // eventRecord is one event of a stack.

@@ -61,13 +61,17 @@ func physicalName(stack, id, token string, most int) string {
 	return strings.TrimRight(stack, "-") + "-" + id + "-" + suffix.String()
 }
 
+// cancelled is the reason of a resource whose creation was broken off because the
+// operation had failed.
+const cancelled = "Resource creation cancelled"
+
 // reason words what a resource type answered as CloudFormation does.
 func (r *run) reason(id string, err error) string {
 	r.mu.Lock()
 	late := r.late
 	r.mu.Unlock()
 	if late {
-		return "Resource creation cancelled"
+		return cancelled
 	}
 	f := fault.As(err)
 	if f != nil && f.Common == fault.Validation && (strings.HasPrefix(f.Message, "Template ") || strings.HasPrefix(f.Message, "Properties validation failed")) {

@@ -69,7 +69,7 @@ type (
 // ResourceTypes implements resource.Provider.
 func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{resource.Define("AWS::DynamoDB::Table", resource.Handlers[tableProperties]{
-		Create: s.createResource, Update: s.updateResource, Delete: deleteResource,
+		Create: s.createResource, Find: leftResource, Update: s.updateResource, Delete: deleteResource,
 		Check: checkResource, Attributes: []string{"Arn"},
 	})}
 }

@@ -21,26 +21,26 @@ import (
 func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::IAM::Role", resource.Handlers[roleProps]{
-			Create: createRole, Update: updateRole, Delete: deleteRole, Check: checkRole, Attributes: []string{"Arn", "RoleId"},
+			Create: createRole, Find: leftRole, Update: updateRole, Delete: deleteRole, Check: checkRole, Attributes: []string{"Arn", "RoleId"},
 		}),
 		resource.Define("AWS::IAM::User", resource.Handlers[userProps]{
-			Create: createUser, Update: updateUser, Delete: deleteUser, Check: checkUser, Attributes: []string{"Arn"},
+			Create: createUser, Find: leftUser, Update: updateUser, Delete: deleteUser, Check: checkUser, Attributes: []string{"Arn"},
 		}),
 		resource.Define("AWS::IAM::Group", resource.Handlers[groupProps]{
-			Create: createGroup, Update: updateGroup, Delete: deleteGroup, Check: checkGroup, Attributes: []string{"Arn"},
+			Create: createGroup, Find: leftGroup, Update: updateGroup, Delete: deleteGroup, Check: checkGroup, Attributes: []string{"Arn"},
 		}),
 		resource.Define("AWS::IAM::Policy", resource.Handlers[policyProps]{
 			Create: createInline, Update: updateInline, Delete: deleteInline, Check: checkInlineProps, Attributes: []string{"Id"},
 		}),
 		resource.Define("AWS::IAM::ManagedPolicy", resource.Handlers[managedProps]{
-			Create: createManaged, Update: updateManaged, Delete: deleteManaged, Check: checkManagedProps,
+			Create: createManaged, Find: leftManaged, Update: updateManaged, Delete: deleteManaged, Check: checkManagedProps,
 			Attributes: []string{"PolicyArn", "PolicyId", "DefaultVersionId", "CreateDate", "IsAttachable"},
 		}),
 		resource.Define("AWS::IAM::AccessKey", resource.Handlers[keyProps]{
-			Create: createKey, Update: s.updateKey, Delete: deleteKey, Attributes: []string{"SecretAccessKey"},
+			Create: createKey, Find: leftKeys, Update: s.updateKey, Delete: deleteKey, Attributes: []string{"SecretAccessKey"},
 		}),
 		resource.Define("AWS::IAM::InstanceProfile", resource.Handlers[profileProps]{
-			Create: createProfile, Update: updateProfile, Delete: deleteProfile, Attributes: []string{"Arn"},
+			Create: createProfile, Find: leftProfile, Update: updateProfile, Delete: deleteProfile, Attributes: []string{"Arn"},
 		}),
 		resource.Define("AWS::IAM::UserToGroupAddition", resource.Handlers[additionProps]{
 			Create: createAddition, Update: updateAddition, Delete: deleteAddition,

@@ -111,7 +111,7 @@ type weightProperty struct {
 func (s *Service) ResourceTypes() []resource.Type {
 	types := []resource.Type{
 		resource.Define("AWS::Lambda::Function", resource.Handlers[functionProperties]{
-			Create: createFunctionResource, Update: updateFunctionResource, Delete: deleteFunctionResource,
+			Create: createFunctionResource, Find: leftFunction, Update: updateFunctionResource, Delete: deleteFunctionResource,
 			Check: checkFunction, Attributes: []string{"Arn"},
 		}),
 		resource.Define("AWS::Lambda::Permission", resource.Handlers[permissionProperties]{
@@ -121,7 +121,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 			Create: createVersionResource, Delete: deleteVersionResource, Attributes: []string{"Version", "FunctionArn"},
 		}),
 		resource.Define("AWS::Lambda::Alias", resource.Handlers[aliasProperties]{
-			Create: createAliasResource, Update: updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
+			Create: createAliasResource, Find: leftAlias, Update: updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
 		}),
 	}
 	return append(types, layerResources()...)

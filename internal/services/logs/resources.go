@@ -34,7 +34,7 @@ type streamProperties struct {
 func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::Logs::LogGroup", resource.Handlers[groupProperties]{
-			Create: createGroup, Update: updateGroup, Delete: deleteGroup, Attributes: []string{"Arn"},
+			Create: createGroup, Find: leftGroup, Update: updateGroup, Delete: deleteGroup, Attributes: []string{"Arn"},
 			Check: func(p *groupProperties) []resource.Problem {
 				if p.RetentionInDays == nil || checkRetention(*p.RetentionInDays) == nil {
 					return nil
@@ -42,7 +42,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 				return []resource.Problem{{Path: []string{"RetentionInDays"}, Text: "is not among the days that CloudWatch Logs knows"}}
 			},
 		}),
-		resource.Define("AWS::Logs::LogStream", resource.Handlers[streamProperties]{Create: createStream, Delete: deleteStream}),
+		resource.Define("AWS::Logs::LogStream", resource.Handlers[streamProperties]{Create: createStream, Find: leftStream, Delete: deleteStream}),
 	}
 }
 
@@ -53,6 +53,9 @@ func (p *groupProperties) tags(rq *resource.Request) map[string]string {
 	}
 	for _, x := range p.Tags {
 		t[x.Key] = x.Value
+	}
+	if len(t) == 0 {
+		return nil // an empty list is refused
 	}
 	return t
 }

@@ -19,7 +19,7 @@ import (
 func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::S3::Bucket", resource.Handlers[bucketProps]{
-			Create: s.makeBucket, Update: s.updateBucket, Delete: removeBucket,
+			Create: s.makeBucket, Find: s.leftBucket, Update: s.updateBucket, Delete: removeBucket,
 			Attributes: []string{"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"},
 		}),
 		resource.Define("AWS::S3::BucketPolicy", resource.Handlers[policyProps]{
