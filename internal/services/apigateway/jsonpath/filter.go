@@ -1,0 +1,278 @@
+package jsonpath
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
+)
+
+// condition is a filter's: @ is the value that it is asked about.
+type condition interface{ holds(f *finder, at any) bool }
+
+type logical struct {
+	or   bool
+	x, y condition
+}
+
+func (l logical) holds(f *finder, at any) bool {
+	if l.x.holds(f, at) == l.or {
+		return l.or
+	}
+	return l.y.holds(f, at)
+}
+
+type negation struct{ x condition }
+
+func (n negation) holds(f *finder, at any) bool { return !n.x.holds(f, at) }
+
+// operand is a constant or a path.
+type operand struct {
+	v    any
+	path *Path
+	here bool // the path begins at @
+}
+
+func (o *operand) value(f *finder, at any) (any, bool) {
+	if o.path == nil {
+		return o.v, true
+	}
+	from := f.root
+	if o.here {
+		from = at
+	}
+	found := f.walk(o.path, from)
+	if o.path.several {
+		return &vtl.List{Items: found}, len(found) > 0
+	}
+	if len(found) == 0 {
+		return nil, false
+	}
+	return found[0], true
+}
+
+type exists struct{ o *operand }
+
+func (e exists) holds(f *finder, at any) bool { _, ok := e.o.value(f, at); return ok }
+
+type comparison struct {
+	op   string
+	x, y *operand
+	re   *regexp.Regexp
+}
+
+func (c comparison) holds(f *finder, at any) bool {
+	x, ok1 := c.x.value(f, at)
+	if c.re != nil {
+		s, ok := x.(string)
+		return ok && c.re.MatchString(s)
+	}
+	y, ok2 := c.y.value(f, at)
+	switch c.op {
+	case "==":
+		return ok1 == ok2 && same(x, y)
+	case "!=":
+		return ok1 != ok2 || !same(x, y)
+	case "in", "nin":
+		l, _ := y.(*vtl.List)
+		in := false
+		for i := 0; l != nil && i < len(l.Items); i++ {
+			in = in || same(x, l.Items[i])
+		}
+		return ok1 && in == (c.op == "in")
+	}
+	n, known := order(x, y)
+	switch {
+	case !known:
+		return false
+	case c.op == "<":
+		return n < 0
+	case c.op == "<=":
+		return n <= 0
+	case c.op == ">":
+		return n > 0
+	}
+	return n >= 0
+}
+
+func float(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+func order(x, y any) (int, bool) {
+	a, ok1 := float(x)
+	b, ok2 := float(y)
+	if ok1 && ok2 {
+		switch {
+		case a < b:
+			return -1, true
+		case a > b:
+			return 1, true
+		}
+		return 0, true
+	}
+	s, ok1 := x.(string)
+	t, ok2 := y.(string)
+	return strings.Compare(s, t), ok1 && ok2
+}
+
+func same(x, y any) bool {
+	if n, ok := order(x, y); ok {
+		return n == 0
+	}
+	switch x.(type) {
+	case *vtl.List, *vtl.Map:
+		return string(vtl.AppendJSON(nil, x)) == string(vtl.AppendJSON(nil, y))
+	}
+	switch y.(type) {
+	case *vtl.List, *vtl.Map:
+		return false
+	}
+	return x == y
+}
+
+func (p *parser) or() (condition, error)  { return p.joined("||", true, p.and) }
+func (p *parser) and() (condition, error) { return p.joined("&&", false, p.not) }
+
+func (p *parser) joined(sign string, or bool, next func() (condition, error)) (condition, error) {
+	x, err := next()
+	for err == nil {
+		if p.space(); !p.take(sign) {
+			return x, nil
+		}
+		var y condition
+		if y, err = next(); err == nil {
+			x = logical{or, x, y}
+		}
+	}
+	return nil, err
+}
+
+func (p *parser) not() (condition, error) {
+	if p.depth++; p.depth > maxDepth {
+		return nil, p.fail("it is nested too deeply")
+	}
+	defer func() { p.depth-- }()
+	p.space()
+	switch {
+	case p.take("!"):
+		x, err := p.not()
+		return negation{x}, err
+	case p.take("("):
+		x, err := p.or()
+		if err != nil {
+			return nil, err
+		}
+		if p.space(); !p.take(")") {
+			return nil, p.fail("a parenthesis has no end")
+		}
+		return x, nil
+	}
+	x, err := p.operand()
+	if err != nil {
+		return nil, err
+	}
+	p.space()
+	for _, op := range []string{"==", "!=", "<=", ">=", "<", ">", "=~", "in ", "nin "} {
+		if !p.take(op) {
+			continue
+		}
+		c := comparison{op: strings.TrimSpace(op), x: x}
+		p.space()
+		if op == "=~" {
+			c.re, err = p.regexp()
+			return c, err
+		}
+		c.y, err = p.operand()
+		return c, err
+	}
+	return exists{x}, nil
+}
+
+func (p *parser) regexp() (*regexp.Regexp, error) {
+	if !p.take("/") {
+		return nil, p.fail("a regular expression is missing")
+	}
+	end := strings.IndexByte(p.src[p.pos:], '/')
+	if end < 0 {
+		return nil, p.fail("a regular expression has no end")
+	}
+	text, err := vtl.Pattern(p.src[p.pos : p.pos+end])
+	if err != nil {
+		return nil, err
+	}
+	p.pos += end + 1
+	text = `\A(?:` + text + `)\z`
+	if p.take("i") {
+		text = "(?i)" + text
+	}
+	return regexp.Compile(text)
+}
+
+func (p *parser) operand() (*operand, error) {
+	p.space()
+	here := p.take("@")
+	if here || p.take("$") {
+		if p.depth++; p.depth > maxDepth {
+			return nil, p.fail("it is nested too deeply")
+		}
+		defer func() { p.depth-- }()
+		path, err := p.path()
+		return &operand{path: path, here: here}, err
+	}
+	if p.pos == len(p.src) {
+		return nil, p.fail("a value is missing")
+	}
+	switch c := p.src[p.pos]; {
+	case c == '\'' || c == '"':
+		s, err := p.quoted()
+		return &operand{v: s}, err
+	case p.take("true"):
+		return &operand{v: true}, nil
+	case p.take("false"):
+		return &operand{v: false}, nil
+	case p.take("null"):
+		return &operand{}, nil
+	case c == '[':
+		p.pos++
+		l := &vtl.List{}
+		for {
+			if p.space(); p.take("]") {
+				return &operand{v: l}, nil
+			}
+			if len(l.Items) > 0 && !p.take(",") {
+				return nil, p.fail("a list has no end")
+			}
+			if p.space(); p.pos < len(p.src) && strings.IndexByte("[@$", p.src[p.pos]) >= 0 {
+				return nil, p.fail("a list holds constants only")
+			}
+			x, err := p.operand()
+			if err != nil {
+				return nil, err
+			}
+			l.Items = append(l.Items, x.v)
+		}
+	}
+	i := p.pos
+	for i < len(p.src) && strings.IndexByte("+-.eE0123456789", p.src[i]) >= 0 {
+		i++
+	}
+	text := p.src[p.pos:i]
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		p.pos = i
+		return &operand{v: n}, nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, p.fail("%.20q is no value", p.src[p.pos:])
+	}
+	p.pos = i
+	return &operand{v: n}, nil
+}

@@ -1,0 +1,55 @@
+package jsonpath
+
+import (
+	"testing"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
+)
+
+const store = `{"store":{"book":[{"t":"A","p":8.95,"tags":["x","y"]},{"t":"B","p":12},{"t":"C","p":8.99,"isbn":"1"}],"a-b":{"c d":1}},"max":10,"nothing":null}`
+
+func TestFind(t *testing.T) {
+	root, err := vtl.ParseJSON([]byte(store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, want string }{
+		{"$", store}, {"$.max", "10"}, {"max", "10"}, {"$['store']['a-b'][\"c d\"]", "1"}, {"$.store.a-b", `{"c d":1}`},
+		{"$.store.book[0].t", `"A"`}, {"$.store.book[-1].t", `"C"`}, {"$.store.book[0,2].t", `["A","C"]`}, {"$.store.book[1:].t", `["B","C"]`},
+		{"$.store.book[:-1].t", `["A","B"]`}, {"$.store.book[*].p", "[8.95,12,8.99]"}, {"$..t", `["A","B","C"]`}, {"$..book[0].t", `["A"]`},
+		{"$.store.book.length()", "3"}, {"$.store.book[?(@.p < 10)].t", `["A","C"]`}, {"$.store.book[?(@.isbn)].t", `["C"]`}, {"$.store.book[?(!@.isbn && @.p > $.max)].t", `["B"]`},
+		{"$.store.book[?(@.t == 'A' || @.t in ['C'])].p", "[8.95,8.99]"}, {"$.store.book[?(@.t =~ /[bc]/i)].t", `["B","C"]`}, {"$.store.book[0]['t','p']", `[{"t":"A","p":8.95}]`},
+		{"$.nothing", "null"}, {"$.none", "none"}, {"$.max.x", "none"}, {"$.store.book[9]", "none"}, {"$.none[*]", "[]"}, {"$.store.book[?(@.p == null)]", "[]"},
+	} {
+		p, err := Parse(c.path)
+		if err != nil {
+			t.Errorf("%s: %v", c.path, err)
+			continue
+		}
+		v, ok := p.Find(root)
+		got := "none"
+		if ok {
+			got = string(vtl.AppendJSON(nil, v))
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.path, got, c.want)
+		}
+	}
+	for _, bad := range []string{"$.", "$[", "$['a", "$[?(", "$[?(@.a ==)]", "$[a]", "$.a b", "$..", "$[1,]", "$[99999999999]", "$[?(@.a =~ /(/)]"} {
+		if _, err := Parse(bad); err == nil {
+			t.Errorf("%s was parsed", bad)
+		}
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	for _, s := range []string{"$.store..book[?(@.p < 10 && !(@.t == 'x'))]['a','b'][0,1][1:2].length()", "a[*].b", "$..[?(@.a in [1,'x',null])]"} {
+		f.Add(s)
+	}
+	root, _ := vtl.ParseJSON([]byte(store))
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, err := Parse(s); err == nil {
+			p.Find(root)
+		}
+	})
+}
