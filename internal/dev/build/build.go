@@ -24,6 +24,9 @@ type Function struct {
 	Method       string         // Metadata.BuildMethod; "" means by the runtime
 	Properties   map[string]any // Metadata.BuildProperties
 	Architecture string         // "x86_64" or "arm64"; "" means this machine's
+	// Layer says that it is a layer: without a build method its folder is taken as
+	// it is, with one the result is where the runtime looks for it in a layer.
+	Layer bool
 }
 
 // Package is a finished deployment package.
@@ -57,6 +60,11 @@ func (b *Builder) Build(ctx context.Context, f Function) (*Package, error) {
 	method := f.Method
 	if method == "" {
 		method = byRuntime(f)
+	} else if f.Layer && f.Runtime == "" {
+		f.Runtime = method
+	}
+	if f.Layer && (method == "go1.x" || method == "esbuild") {
+		return nil, fmt.Errorf("%s: the build method %q is not one for layers, which are python*, nodejs* and makefile", f.LogicalID, method)
 	}
 	var tree *tree
 	switch {
@@ -77,6 +85,9 @@ func (b *Builder) Build(ctx context.Context, f Function) (*Package, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", f.LogicalID, err)
+	}
+	if prefix := layerFolder(f, method); prefix != "" {
+		tree = tree.below(prefix)
 	}
 	z, err := tree.zip()
 	if err != nil {
@@ -99,6 +110,19 @@ func byRuntime(f Function) string {
 		return f.Runtime
 	}
 	return "copy"
+}
+
+// layerFolder is where in a layer the result of a build method belongs.
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-layers.html
+func layerFolder(f Function, method string) string {
+	switch {
+	case !f.Layer:
+	case strings.HasPrefix(method, "python"):
+		return "python"
+	case strings.HasPrefix(method, "nodejs"):
+		return "nodejs"
+	}
+	return ""
 }
 
 // ready takes a finished package: a zip or jar file.
@@ -281,5 +305,8 @@ func (b *Builder) makefile(ctx context.Context, f Function) (*tree, error) {
 	}
 	t := newTree()
 	t.watch = []string{f.Source}
-	return t, t.addFolder("", out)
+	if err := t.addFolder("", out); err != nil {
+		return nil, err
+	}
+	return t, t.load() // the folder goes
 }

@@ -85,6 +85,29 @@ func (t *tree) walk(prefix, dir string, skip []string) error {
 	})
 }
 
+// below is the tree in a folder of another one.
+func (t *tree) below(folder string) *tree {
+	out := newTree()
+	out.watch = t.watch
+	for name, e := range t.files {
+		out.files[path.Join(folder, name)] = e
+	}
+	return out
+}
+
+// load reads the files, so that they need not stay on disk.
+func (t *tree) load() (err error) {
+	for name, e := range t.files {
+		if e.body == nil && e.link == "" {
+			if e.body, err = os.ReadFile(e.path); err != nil {
+				return err
+			}
+			t.files[name] = e
+		}
+	}
+	return nil
+}
+
 // zip writes the tree in one order and with one time, so that the same sources
 // give the same bytes. Nothing is compressed: the package goes to a server on
 // this machine, and deflating costs more than the bytes do.

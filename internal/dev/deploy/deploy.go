@@ -133,7 +133,7 @@ func (u *Up) build(ctx context.Context, functions []build.Function) (map[string]
 		if err != nil {
 			return nil, err
 		}
-		key := strings.Join([]string{f.Source, method, f.Architecture, string(props)}, "\x00")
+		key := strings.Join([]string{f.Source, method, f.Architecture, string(props), fmt.Sprint(f.Layer)}, "\x00")
 		if method == "makefile" {
 			key += f.LogicalID
 		}

@@ -84,6 +84,8 @@ func parse(path string, text []byte) (*application, error) {
 			a.function(id, props, meta, globals, "CodeUri")
 		case "AWS::Lambda::Function":
 			a.function(id, props, meta, nil, "Code")
+		case "AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion":
+			a.layer(id, props, meta, codeKey(text1(r["Type"])))
 		case "AWS::S3::Bucket":
 			if c := object(meta["Content"]); len(c) > 0 {
 				folder := text1(c["Folder"])
@@ -119,6 +121,18 @@ func (a *application) function(id string, props, meta, globals map[string]any, c
 	a.functions = append(a.functions, f)
 }
 
+func (a *application) layer(id string, props, meta map[string]any, key string) {
+	content, ok := props[key].(string)
+	if !ok || remote(content) {
+		return
+	}
+	l := build.Function{LogicalID: id, Layer: true, Source: filepath.Join(a.dir, content), Method: text1(meta["BuildMethod"]), Properties: object(meta["BuildProperties"])}
+	if archs, ok := props["CompatibleArchitectures"].([]any); ok && len(archs) == 1 {
+		l.Architecture = text1(archs[0])
+	}
+	a.functions = append(a.functions, l)
+}
+
 // remote reports whether a CodeUri names something that is uploaded already.
 func remote(uri string) bool {
 	return strings.HasPrefix(uri, "s3://") || strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://")
@@ -141,6 +155,19 @@ func pick(props, globals map[string]any, key string) string {
 	return text1(globals[key])
 }
 
+// codeKey is the property of a type that holds its code.
+func codeKey(kind string) string {
+	switch kind {
+	case "AWS::Lambda::Function":
+		return "Code"
+	case "AWS::Serverless::LayerVersion":
+		return "ContentUri"
+	case "AWS::Lambda::LayerVersion":
+		return "Content"
+	}
+	return "CodeUri"
+}
+
 // location is where a package was uploaded to.
 type location struct{ bucket, key string }
 
@@ -152,9 +179,9 @@ func (a *application) rewrite(places map[string]location) (string, error) {
 	doc, _ := a.node.Value().(map[string]any)
 	for id, at := range places {
 		res := object(object(doc["Resources"])[id])
-		key, value := "CodeUri", "s3://"+at.bucket+"/"+at.key
-		if res["Type"] == "AWS::Lambda::Function" {
-			key, value = "Code", fmt.Sprintf(`{"S3Bucket": %q, "S3Key": %q}`, at.bucket, at.key)
+		key, value := codeKey(text1(res["Type"])), "s3://"+at.bucket+"/"+at.key
+		if key == "Code" || key == "Content" {
+			value = fmt.Sprintf(`{"S3Bucket": %q, "S3Key": %q}`, at.bucket, at.key)
 		}
 		pos := a.node.At("Resources", id, "Properties", key)
 		if err := replace(lines, pos, key, value); err != nil {

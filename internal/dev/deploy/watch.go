@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,13 @@ func (u *Up) act(ctx context.Context, changed map[string]bool) {
 		if p := packages[f.LogicalID]; p != nil && touches(changed, p.Watch) {
 			stale = append(stale, f)
 		}
+	}
+	if slices.ContainsFunc(stale, func(f build.Function) bool { return f.Layer }) {
+		// A layer's version cannot change: those who use it need the new one.
+		if _, err := u.Deploy(ctx); err != nil {
+			u.Report.Problem(err)
+		}
+		return
 	}
 	if len(stale) > 0 {
 		u.swap(ctx, stale)
