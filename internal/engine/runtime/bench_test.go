@@ -56,14 +56,58 @@ func BenchmarkCold(b *testing.B) {
 	}
 }
 
+// boto3 is a function that imports the AWS SDK.
+const boto3 = "import boto3\ndef handler(event, context):\n    return boto3.__version__\n"
+
+// BenchmarkAhead is BenchmarkCold with a template ready.
+func BenchmarkAhead(b *testing.B) {
+	for _, name := range []string{"python", "node", "boto3"} {
+		for _, network := range []sandbox.Network{sandbox.NetworkHost, sandbox.NetworkPrivate} {
+			b.Run(name+"/"+string(network), func(b *testing.B) {
+				var cfg runtime.Config
+				if name == "boto3" {
+					cfg = hello(b, "python")
+					cfg.Handler, cfg.Code = "main.handler", code(b, map[string]string{"main.py": boto3})
+				} else {
+					cfg = hello(b, name)
+				}
+				cfg.Network = network
+				cfg.Templates = templates(b, 1<<30)
+				cfg.Templates.Prime(cfg)
+				before := cfg.Templates.Taken()
+				for b.Loop() {
+					e, err := runtime.Start(b.Context(), cfg)
+					if err != nil {
+						b.Fatal(err)
+					}
+					invoke(b, e, event("b", apiEvent))
+					b.StopTimer()
+					e.Close()
+					cfg.Templates.Settle()
+					b.StartTimer()
+				}
+				b.StopTimer()
+				if got := cfg.Templates.Taken() - before; got < b.N {
+					b.Errorf("%d of %d starts were made of templates", got, b.N)
+				}
+				b.ReportMetric(float64(cfg.Templates.Held())/(1<<20), "MiB/template")
+			})
+		}
+	}
+}
+
 // BenchmarkBare is the bare start of the same interpreters, to compare with.
 func BenchmarkBare(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		args []string
-	}{{"python", []string{"-c", "pass"}}, {"node", []string{"-e", ""}}} {
+	}{{"python", []string{"-c", "pass"}}, {"node", []string{"-e", ""}}, {"boto3", []string{"-c", "import boto3"}}} {
 		b.Run(c.name, func(b *testing.B) {
-			cfg := hello(b, c.name)
+			name := c.name
+			if name == "boto3" {
+				name = "python"
+			}
+			cfg := hello(b, name)
 			for b.Loop() {
 				cmd := exec.Command(cfg.Runtime.Path, c.args...)
 				if err := cmd.Run(); err != nil {

@@ -62,6 +62,8 @@ type Config struct {
 	InitTimeout time.Duration
 	// Log takes what the function writes.
 	Log LogSink
+	// Templates are interpreters that were started ahead; nil: none.
+	Templates *Templates
 }
 
 // Door is a port of a private network's loopback interface behind which somebody
@@ -108,13 +110,13 @@ type Environment struct {
 func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	spec := sandbox.Spec{
 		Name: cfg.Name, Argv: cfg.Runtime.argv(cfg), Dir: taskRoot, Mounts: cfg.mounts(),
-		TmpBytes: cfg.TmpBytes, Memory: cfg.Memory, Pids: cfg.Pids, Network: cfg.Network,
-	}
-	if spec.Pids == 0 {
-		spec.Pids = defaultPids
+		TmpBytes: cfg.TmpBytes, Memory: cfg.Memory, Pids: cfg.pids(), Network: cfg.Network,
 	}
 	if err := cfg.Runtime.check(cfg); err != nil {
 		return nil, err
+	}
+	if e, err := cfg.Templates.start(ctx, cfg); e != nil || err != nil {
+		return e, err
 	}
 	var t transport
 	var api string
@@ -136,8 +138,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 		api = h.address()
 		t = h
 	}
-	door := cfg.Network == sandbox.NetworkPrivate && cfg.Door.Serve != nil
-	if door {
+	if cfg.hasDoor() {
 		spec.Loopback = append(spec.Loopback, cfg.Door.Port)
 	}
 	spec.Env = cfg.environ(api)
@@ -151,22 +152,46 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 		return nil, err
 	}
 	e := &Environment{clock: cfg.Clock, proc: proc, t: t}
-	if e.logs, err = newLogReader(proc.Output(), cfg.Log); err == nil {
-		go e.logs.run()
-		err = t.started(proc)
-	}
-	if err == nil && door {
-		all := proc.Listeners()
-		cfg.Door.Serve(all[len(all)-1])
-	}
-	if err == nil {
-		err = e.initialise(ctx, cfg)
-	}
-	if err != nil {
+	if err = t.started(proc); err != nil {
 		e.Close()
 		return nil, err
 	}
+	if err := e.attend(ctx, cfg); err != nil {
+		return nil, err
+	}
 	return e, nil
+}
+
+// attend looks after the process from here on and waits until the function is
+// initialised. After an error nothing is left running.
+func (e *Environment) attend(ctx context.Context, cfg Config) (err error) {
+	defer func() {
+		if err != nil {
+			e.Close()
+		}
+	}()
+	if e.logs, err = newLogReader(e.proc.Output(), cfg.Log); err != nil {
+		return err
+	}
+	go e.logs.run()
+	if cfg.hasDoor() {
+		all := e.proc.Listeners()
+		cfg.Door.Serve(all[len(all)-1])
+	}
+	return e.initialise(ctx, cfg)
+}
+
+// hasDoor tells whether the function's network has a way out.
+func (cfg *Config) hasDoor() bool {
+	return cfg.Network == sandbox.NetworkPrivate && cfg.Door.Serve != nil
+}
+
+// pids limits threads and processes.
+func (cfg *Config) pids() int {
+	if cfg.Pids == 0 {
+		return defaultPids
+	}
+	return cfg.Pids
 }
 
 // initialise waits for the runtime to become ready.

@@ -33,6 +33,8 @@ type shared struct {
 	dir      string
 	launcher sandbox.Launcher
 	catalog  *runtime.Catalog
+	// templates are what environments are made of in tests that run a second time.
+	templates *runtime.Templates
 }
 
 // open makes the launcher and the catalog.
@@ -146,14 +148,19 @@ func config(t testing.TB, name, handler, code string) (runtime.Config, *log) {
 		t.Fatal(err)
 	}
 	l := &log{}
-	return runtime.Config{
-		Launcher: world.launcher, Clock: clock.System{}, Runtime: choice, Handler: handler, Code: code,
+	cfg := runtime.Config{
+		Templates: world.templates,
+		Launcher:  world.launcher, Clock: clock.System{}, Runtime: choice, Handler: handler, Code: code,
 		Memory: 512 << 20, InitTimeout: 20 * time.Second, Log: l.sink,
 		Env: []string{
 			"AWS_LAMBDA_FUNCTION_NAME=fn", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
 			"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/fn", "AWS_LAMBDA_LOG_STREAM_NAME=stream", "GREETING=hello",
 		},
-	}, l
+	}
+	if cfg.Templates != nil {
+		cfg.Templates.Prime(cfg)
+	}
+	return cfg, l
 }
 
 func start(t testing.TB, cfg runtime.Config) *runtime.Environment {

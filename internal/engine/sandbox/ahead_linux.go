@@ -77,8 +77,8 @@ func (l *launcher) Prepare(ctx context.Context, spec Spec, late []string) (Prepa
 
 // Complete implements Prepared.
 func (p *process) Complete(ctx context.Context, sources []string, limits Limits) error {
-	if len(sources) != p.late {
-		return fmt.Errorf("completing a sandbox: %d folders for %d places", len(sources), p.late)
+	if len(sources) != len(p.late) {
+		return fmt.Errorf("completing a sandbox: %d folders for %d places", len(sources), len(p.late))
 	}
 	if err := p.limit(limits); err != nil {
 		return fmt.Errorf("completing a sandbox: %w", err)
@@ -89,7 +89,10 @@ func (p *process) Complete(ctx context.Context, sources []string, limits Limits)
 			unix.Close(fd)
 		}
 	}()
-	for _, source := range sources {
+	for i, source := range sources {
+		if source == "" {
+			source = filepath.Join(p.l.skeleton.dir, p.late[i])
+		}
 		fd, err := mountTree(source)
 		if err != nil {
 			return fmt.Errorf("completing a sandbox: mounting %s: %w", source, err)

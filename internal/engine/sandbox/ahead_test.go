@@ -20,15 +20,7 @@ import (
 type ahead struct{ sandbox.Launcher }
 
 func (a ahead) Launch(ctx context.Context, spec sandbox.Spec) (sandbox.Process, error) {
-	empty, err := os.MkdirTemp("", "empty-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(empty)
-	if err := os.Chmod(empty, 0o755); err != nil {
-		return nil, err
-	}
-	late, sources := []string{"/var/task", "/opt"}, []string{empty, empty}
+	late, sources := []string{"/var/task", "/opt"}, make([]string, 2)
 	for _, m := range spec.Mounts {
 		for i := range late {
 			if m.Target == late[i] {

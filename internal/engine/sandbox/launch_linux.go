@@ -95,7 +95,7 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool, late []str
 			return nil, err
 		}
 	}
-	p := &process{l: l, late: len(late), complete: make(chan struct{}), done: make(chan struct{})}
+	p := &process{l: l, late: late, complete: make(chan struct{}), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.release()

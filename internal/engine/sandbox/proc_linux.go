@@ -25,9 +25,9 @@ type process struct {
 	group     *group
 	host      int // the user on the host
 	user      int // the same, until it is given back
-	// late is how many folders Complete mounts; complete is closed when
+	// late are the folders that Complete mounts; complete is closed when
 	// process 1 has done so.
-	late     int
+	late     []string
 	complete chan struct{}
 
 	mu     sync.Mutex

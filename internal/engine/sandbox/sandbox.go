@@ -64,7 +64,7 @@ type Process interface {
 type Prepared interface {
 	Process
 	// Complete mounts sources, folders of the host, read-only at the folders that
-	// were left out, in their order, and sets the limits. When it returns the
+	// were left out, in their order ("" leaves one empty), and sets the limits. When it returns the
 	// sandbox is as strong as a launched one. It can be called once; after an
 	// error the sandbox has to be killed.
 	Complete(ctx context.Context, sources []string, limits Limits) error

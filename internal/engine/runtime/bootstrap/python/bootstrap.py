@@ -279,7 +279,10 @@ def main():
         sys.path[:0] = [layers + "/python/lib/" + v + "/site-packages" for v in versions] + [layers + "/python"]
     sys.path[:0] = [root]
     sys.path.append(here)
-    sys.meta_path.insert(0, _LoggingHook())
+    if "logging" in sys.modules:
+        _configure_logging(sys.modules["logging"])
+    else:
+        sys.meta_path.insert(0, _LoggingHook())
     try:
         handler = _load(os.environ.get("_HANDLER", ""))
     except Exception as e:

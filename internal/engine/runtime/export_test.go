@@ -1,0 +1,42 @@
+package runtime
+
+// Settle waits until all templates that are wanted are ready.
+func (t *Templates) Settle() { t.work.Wait() }
+
+// Ready is how many templates wait.
+func (t *Templates) Ready() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, k := range t.kinds {
+		n += len(k.ready)
+	}
+	return n
+}
+
+// Held is the memory that they hold.
+func (t *Templates) Held() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held
+}
+
+// Taken is how many have become environments.
+func (t *Templates) Taken() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.taken
+}
+
+// Prime waits until a template for an environment is ready, if one fits.
+func (t *Templates) Prime(cfg Config) {
+	if !t.fits(&cfg) {
+		return
+	}
+	spec := cfg.template()
+	if tpl := t.take(spec, &cfg); tpl != nil {
+		t.taken--
+		tpl.close()
+	}
+	t.refill(kindOf(spec))
+	t.Settle()
+}
