@@ -66,6 +66,15 @@ func TestTransform(t *testing.T) {
 	}
 }
 
+// TestTransformLocal lets paths of the disk through, as a template has them before
+// it is packaged.
+func TestTransformLocal(t *testing.T) {
+	out, err := run(t, "transform", filepath.Join("..", "..", "examples", "links", "template.yaml"))
+	if err != nil || !strings.Contains(out, `"Code": "functions/`) && !strings.Contains(out, `"Code": "follow`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // TestTransformRefuses words errors as the server does.
 func TestTransformRefuses(t *testing.T) {
 	for _, c := range []struct{ text, parameter, want string }{

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/dev/build"
 	"github.com/tierra-cloud/tierra/internal/dev/client"
 	"github.com/tierra-cloud/tierra/internal/dev/deploy"
+	"github.com/tierra-cloud/tierra/internal/dev/samconfig"
 	"github.com/tierra-cloud/tierra/internal/edge/sigv4"
 	"github.com/tierra-cloud/tierra/internal/server"
 )
@@ -24,9 +27,9 @@ import (
 // upCmd is one run of `tierra up`.
 type upCmd struct {
 	serverFlags
-	path, stack string
-	parameters  map[string]string
-	noWatch     bool
+	path, stack, config string
+	parameters          map[string]string
+	noWatch             bool
 }
 
 func upCommand() *cobra.Command {
@@ -47,7 +50,8 @@ its function; a template that changes is deployed anew.`,
 		},
 	}
 	u.add(c.Flags(), "warn", "host")
-	c.Flags().StringVar(&u.stack, "stack", "", "name of the stack (default the folder's name)")
+	c.Flags().StringVar(&u.stack, "stack", "", "name of the stack (default that of samconfig.toml, or the folder's name)")
+	c.Flags().StringVar(&u.config, "config-env", "", "environment of samconfig.toml whose stack name, region and parameters are used (default \"default\")")
 	c.Flags().StringToStringVar(&u.parameters, "parameter", nil, "value of a template parameter, as K=V; may be repeated")
 	c.Flags().BoolVar(&u.noWatch, "no-watch", false, "do not watch the sources")
 	return c
@@ -57,6 +61,10 @@ its function; a template that changes is deployed anew.`,
 func (c *upCmd) run(ctx context.Context) error {
 	out := newReport(os.Stdout)
 	path, err := deploy.Find(c.path)
+	if err != nil {
+		return err
+	}
+	config, err := samconfig.Load(filepath.Dir(path), c.config)
 	if err != nil {
 		return err
 	}
@@ -74,13 +82,18 @@ func (c *upCmd) run(ctx context.Context) error {
 		return err
 	}
 	since := time.Now()
+	for _, name := range config.Unused {
+		out.Problem(fmt.Errorf("%s: the setting %s is not one that tierra up acts on", config.Path, name))
+	}
+	maps.Copy(config.Parameters, c.parameters) // what is said now goes over what is written
+	region := cmp.Or(config.Region, s.Region)
 	u := &deploy.Up{
-		Client: client.New(endpoint, s.Region, sigv4.Credentials{AccessKey: s.AccessKey, Secret: s.Secret}),
+		Client: client.New(endpoint, region, sigv4.Credentials{AccessKey: s.AccessKey, Secret: s.Secret}),
 		Builder: &build.Builder{
 			Cache: filepath.Join(f.Dir, "build"), Run: build.Command,
 			Note: func(id, step string) { out.Step("Building " + id + ": " + step) },
 		},
-		Report: out, Path: path, Stack: c.stackName(path), Parameters: c.parameters, Account: s.Account,
+		Report: out, Path: path, Stack: cmp.Or(c.stack, config.Stack, stackName(path)), Parameters: config.Parameters, Account: s.Account,
 	}
 	stack, err := u.Deploy(ctx)
 	if err != nil {
@@ -126,10 +139,7 @@ func (c *upCmd) serve(ctx context.Context, f server.Folder, out *report) (endpoi
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9-]+`)
 
 // stackName makes a stack's name of the folder's.
-func (c *upCmd) stackName(template string) string {
-	if c.stack != "" {
-		return c.stack
-	}
+func stackName(template string) string {
 	abs, err := filepath.Abs(template)
 	if err != nil {
 		abs = template

@@ -78,10 +78,12 @@ func (b *Builder) Build(ctx context.Context, f Function) (*Package, error) {
 		tree, err = b.python(ctx, f)
 	case method == "makefile":
 		tree, err = b.makefile(ctx, f)
+	case method == "rust-cargolambda":
+		tree, err = b.rust(ctx, f)
 	case method == "copy":
 		tree, err = folder(f.Source, nil)
 	default:
-		return nil, fmt.Errorf("%s: the build method %q is not one that Tierra has; it has go1.x, nodejs*, python*, esbuild and makefile", f.LogicalID, method)
+		return nil, fmt.Errorf("%s: the build method %q is not one that Tierra has; it has go1.x, nodejs*, python*, esbuild, rust-cargolambda and makefile", f.LogicalID, method)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", f.LogicalID, err)
@@ -108,6 +110,11 @@ func byRuntime(f Function) string {
 	switch {
 	case strings.HasPrefix(f.Runtime, "nodejs"), strings.HasPrefix(f.Runtime, "python"):
 		return f.Runtime
+	}
+	for manifest, tool := range map[string]string{"pom.xml": "maven", "build.gradle": "gradle", "build.gradle.kts": "gradle", "Gemfile": "bundler"} {
+		if _, err := os.Stat(filepath.Join(f.Source, manifest)); err == nil && !strings.HasPrefix(f.Runtime, "provided") {
+			return tool // which is refused by name: what it makes is not the folder as it is
+		}
 	}
 	return "copy"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -19,6 +20,7 @@ type application struct {
 	node *template.Node
 
 	functions []build.Function
+	inherited []string // the functions whose CodeUri is that of Globals
 	sites     []site
 }
 
@@ -101,10 +103,9 @@ func parse(path string, text []byte) (*application, error) {
 
 func (a *application) function(id string, props, meta, globals map[string]any, codeKey string) {
 	code, ok := props[codeKey].(string)
-	if !ok && props[codeKey] == nil && props["InlineCode"] == nil {
-		if code, ok = globals[codeKey].(string); ok {
-			return // Globals' CodeUri is rewritten as a whole; see rewrite
-		}
+	inherited := props[codeKey] == nil && props["InlineCode"] == nil && props["ImageUri"] == nil
+	if inherited {
+		code, ok = globals[codeKey].(string)
 	}
 	if !ok || remote(code) || pick(props, globals, "PackageType") == "Image" {
 		return
@@ -119,6 +120,9 @@ func (a *application) function(id string, props, meta, globals map[string]any, c
 		f.Architecture = text1(l[0])
 	}
 	a.functions = append(a.functions, f)
+	if inherited {
+		a.inherited = append(a.inherited, id)
+	}
 }
 
 func (a *application) layer(id string, props, meta map[string]any, key string) {
@@ -183,9 +187,18 @@ func (a *application) rewrite(places map[string]location) (string, error) {
 		if key == "Code" || key == "Content" {
 			value = fmt.Sprintf(`{"S3Bucket": %q, "S3Key": %q}`, at.bucket, at.key)
 		}
-		pos := a.node.At("Resources", id, "Properties", key)
+		path := []string{"Resources", id, "Properties", key}
+		if slices.Contains(a.inherited, id) {
+			if path = []string{"Globals", "Function", key}; at != places[a.inherited[0]] {
+				return "", fmt.Errorf("%s: the functions %s and %s share the CodeUri of Globals and are built differently from it; give each its own", a.path, a.inherited[0], id)
+			}
+			if id != a.inherited[0] {
+				continue
+			}
+		}
+		pos := a.node.At(path...)
 		if err := replace(lines, pos, key, value); err != nil {
-			return "", fmt.Errorf("%s: Resources.%s.Properties.%s (%s): %w", a.path, id, key, pos, err)
+			return "", fmt.Errorf("%s: %s (%s): %w", a.path, strings.Join(path, "."), pos, err)
 		}
 	}
 	return strings.Join(lines, "\n"), nil

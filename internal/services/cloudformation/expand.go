@@ -11,7 +11,7 @@ import (
 // Expand returns the template that CloudFormation makes of a text by the
 // transforms that it names, without a server: as GetTemplate shows it in its
 // Processed stage. A parameter that has neither a value nor a default keeps the
-// references to it. An error's text is what the server would answer.
+// references to it, and a path of this disk stays a path. An error's text is what the server would answer.
 func Expand(text []byte, params map[string]string, account, region string) (map[string]any, error) {
 	source, err := template.Parse(text)
 	if err != nil {

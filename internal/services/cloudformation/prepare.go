@@ -210,7 +210,8 @@ func process(doc map[string]any, t *template.Template, source *template.Node, va
 				return nil, invalid(errors.New("Transform AWS::LanguageExtensions failed with: " + err.Error()))
 			}
 		case sam.Name:
-			doc, err = sam.Transform(doc, sam.Input{Params: params, Region: sc.Region, Partition: arn.Partition(sc.Region)})
+			doc, err = sam.Transform(doc, sam.Input{Params: params, Region: sc.Region, Partition: arn.Partition(sc.Region),
+				Local: id == ""}) // without a stack there is nothing to have packages for
 			if err != nil {
 				return nil, invalid(errors.New("Transform AWS::Serverless-2016-10-31 failed with: " + located(err, source)))
 			}

@@ -38,6 +38,10 @@ func (m *macro) api() {
 	var definition any
 	switch {
 	case truthy(p["DefinitionUri"]):
+		if path, ok := m.t.localPath(p["DefinitionUri"]); ok {
+			rest["BodyS3Location"], definition = path, path
+			break
+		}
 		bucket, key, version := m.t.s3Object(m.id, p["DefinitionUri"], "DefinitionUri")
 		at := object{"Bucket": bucket, "Key": key}
 		if version != nil {

@@ -143,9 +143,9 @@ func (m *macro) lambda() object {
 }
 
 // code is where a function's code is.
-func (m *macro) code() object {
+func (m *macro) code() any {
 	p := m.props
-	var code object
+	var code any
 	switch kind := p["PackageType"]; kind {
 	case nil, "", "Zip":
 		switch {
@@ -157,7 +157,9 @@ func (m *macro) code() object {
 			refuse(m.id, "Only one of 'InlineCode' or 'CodeUri' can be set.")
 		}
 		if truthy(p["SourceKMSKeyArn"]) {
-			code["SourceKMSKeyArn"] = p["SourceKMSKeyArn"]
+			if at, ok := code.(object); ok {
+				at["SourceKMSKeyArn"] = p["SourceKMSKeyArn"]
+			}
 		}
 	case "Image":
 		if !truthy(p["ImageUri"]) {
@@ -171,13 +173,22 @@ func (m *macro) code() object {
 }
 
 // s3Location reads an s3:// address or an object with Bucket and Key.
-func (m *macro) s3Location(v any, name string) object {
+func (m *macro) s3Location(v any, name string) any {
+	if path, ok := m.t.localPath(v); ok {
+		return path
+	}
 	bucket, key, version := m.t.s3Object(m.id, v, name)
 	out := object{"S3Bucket": bucket, "S3Key": key}
 	if version != nil {
 		out["S3ObjectVersion"] = version
 	}
 	return out
+}
+
+// localPath reads a path of this disk, where such are let through.
+func (t *transform) localPath(v any) (string, bool) {
+	s, ok := v.(string)
+	return s, ok && t.in.Local && s != "" && !strings.Contains(s, "://")
 }
 
 func (t *transform) s3Object(id string, v any, name string) (bucket, key, version any) {

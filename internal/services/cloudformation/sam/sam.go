@@ -19,6 +19,9 @@ type Input struct {
 	// Managed maps further names of managed policies to their ARNs, besides those
 	// that the transform knows.
 	Managed map[string]string
+	// Local lets paths of this disk through where a deployment needs packages in
+	// S3: the result shows the path, as a template does before it is packaged.
+	Local bool
 }
 
 // Error is a template that the transform refuses, with everything that is wrong.

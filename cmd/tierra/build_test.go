@@ -1,0 +1,116 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// write writes files by name below a new folder.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestBuild builds an application, moves the built folder on, and builds and
+// transforms it again from there.
+func TestBuild(t *testing.T) {
+	dir := write(t, map[string]string{
+		"template.yaml": `
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {CodeUri: src/, Runtime: nodejs22.x}}
+Resources:
+  A: {Type: AWS::Serverless::Function, Properties: {Handler: a.handler}}
+  B: {Type: AWS::Serverless::Function, Properties: {Handler: b.handler}}
+  Go:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: go1.x}
+    Properties: {Handler: bootstrap, CodeUri: go/, Runtime: provided.al2023}
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: v1, DefinitionUri: api.json}}
+`,
+		"src/a.js": "exports.handler = async () => 1", "src/b.js": "exports.handler = async () => 2",
+		"go/main.go": "package main\n\nfunc main() {}\n", "go/go.mod": "module x\n\ngo 1.26\n", "api.json": "{}",
+	})
+	out, err := run(t, "build", dir, "--data", t.TempDir())
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	built := filepath.Join(dir, ".aws-sam", "build")
+	for _, name := range []string{"A/a.js", "B/b.js", "Go/bootstrap"} {
+		if _, err := os.Stat(filepath.Join(built, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(built, "Go/bootstrap")); err == nil && info.Mode()&0o111 == 0 {
+		t.Error("the program cannot be run")
+	}
+	out, err = run(t, "transform", filepath.Join(built, "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"Code": "A"`, `"Code": "B"`, `"Code": "Go"`, `"BodyS3Location": "../../api.json"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is not in %s", want, out)
+		}
+	}
+}
+
+// TestBuildRefuses names what cannot be built.
+func TestBuildRefuses(t *testing.T) {
+	dir := write(t, map[string]string{
+		"template.yaml": `
+Resources:
+  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src/, Handler: x, Runtime: java21}}
+`, "src/pom.xml": "<project/>",
+	})
+	if out, err := run(t, "build", dir, "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), `F: the build method "maven" is not one that Tierra has`) {
+		t.Errorf("got %v, %s", err, out)
+	}
+}
+
+// TestBuildRust builds a Cargo package without dependencies.
+func TestBuildRust(t *testing.T) {
+	if _, err := exec.LookPath("cargo"); err != nil {
+		t.Skip("cargo is not installed")
+	}
+	dir := write(t, map[string]string{
+		"template.yaml": `
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: two}}
+    Properties: {CodeUri: src/, Handler: bootstrap, Runtime: provided.al2023}
+`,
+		"src/Cargo.toml": "[package]\nname = \"one\"\nversion = \"0.1.0\"\nedition = \"2021\"\n", "src/src/main.rs": "fn main() {}", "src/src/bin/two.rs": `fn main() { print!("two") }`,
+	})
+	if out, err := run(t, "build", dir, "--data", t.TempDir()); err != nil {
+		t.Fatal(err, out)
+	}
+	program := filepath.Join(dir, ".aws-sam", "build", "F", "bootstrap")
+	if out, err := exec.Command(program).Output(); err != nil || string(out) != "two" {
+		t.Errorf("%v: %s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "template.yaml"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "template.yaml"), []byte(strings.Replace(string(text), ", BuildProperties: {Binary: two}", "", 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "build", dir, "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "the package makes the programs [one, two]") {
+		t.Errorf("two programs: %v", err)
+	}
+}
