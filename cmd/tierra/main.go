@@ -23,9 +23,7 @@ const about = `A serverless cloud on your own ground.
 
   tierra up examples/tickets      serve an application and open its page
   eval "$(tierra env)"            then aws, sam and the SDKs talk to it
-  tierra doctor                   what this machine can isolate and run
-
-Every flag can be given as a variable: --listen is TIERRA_LISTEN, and so on.`
+  tierra doctor                   what this machine can isolate and run`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,6 +48,7 @@ func commands() *cobra.Command {
 			return nil
 		},
 	})
+	root.SetUsageTemplate(root.UsageTemplate() + "\nEvery flag can be given as a variable: --listen is TIERRA_LISTEN, and so on.\n")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c.Flags()) }
 	return root
 }

@@ -172,6 +172,11 @@ func (s *Service) storeChangeSet(ctx context.Context, rq *call.Authorized, sc sc
 				same = &api.CreateChangeSetOutput{Id: new(old.ID), StackId: new(old.Stack)}
 				return nil
 			}
+			// The name of one that was executed is free again: the AWS CLI names
+			// its change sets by the second.
+			if old.Execute == api.ExecutionStatusExecuteComplete {
+				return put(tx, sc.changeSetKey(c.Stack, c.Name), c)
+			}
 			return api.AlreadyExistsException("ChangeSet %s cannot be created because a changeSet with the same name already exists", c.Name)
 		}
 		return put(tx, sc.changeSetKey(c.Stack, c.Name), c)
