@@ -16,6 +16,11 @@
 // They are written for the handlers' semantics that AWS documents, error and log
 // formats included. An event passes through no goroutine but its caller's.
 //
+// A response that the function streams is passed on as it comes, to the caller who
+// asked for that (Invocation.Stream), else gathered. A runtime that is faster than
+// who reads waits for it. Node.js streams with awslambda.streamifyResponse, custom
+// runtimes with Lambda-Runtime-Function-Response-Mode.
+//
 // What a function writes is put together to lines. When a response is handed
 // to the caller all lines written before it have been handed to the log sink.
 //

@@ -27,7 +27,9 @@ import (
 // From the bootstrap come: kindReady once it is initialised (or kindInitError
 // with the error object, and nothing after it), and for each invocation one of
 // kindResponse and kindError, whose body is the response or the error object,
-// or kindFatal: an error after which the bootstrap ends.
+// or kindFatal: an error after which the bootstrap ends. A streamed response is
+// kindStream, whose body is the content type, kindChunk for each piece, and
+// kindEnd, whose body is empty or the error object with which it broke off.
 const (
 	kindInvoke    = 1
 	kindReady     = 2
@@ -35,6 +37,9 @@ const (
 	kindResponse  = 4
 	kindError     = 5
 	kindFatal     = 6
+	kindStream    = 7
+	kindChunk     = 8
+	kindEnd       = 9
 
 	frameHeader  = 5
 	invokeHeader = frameHeader + 8 + 5*4
@@ -124,8 +129,32 @@ func (f *framed) roundTrip(inv *Invocation) (*Result, bool, error) {
 		return &Result{Payload: body, FunctionError: Unhandled}, true, nil
 	case kindFatal:
 		return &Result{Payload: body, FunctionError: Unhandled}, false, nil
+	case kindStream:
+		return f.stream(&collector{to: inv.Stream, contentType: string(body)})
 	}
 	return nil, false, errFrame
+}
+
+// stream passes a streamed response on until its end.
+func (f *framed) stream(c *collector) (*Result, bool, error) {
+	c.add(nil)
+	for {
+		kind, body, err := f.in.next()
+		switch {
+		case err == io.EOF && c.begun:
+			return nil, false, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, false, err
+		case kind == kindChunk:
+			c.add(body)
+		case kind == kindEnd:
+			return c.result(body), true, nil
+		case kind == kindFatal:
+			return c.result(body), false, nil
+		default:
+			return nil, false, errFrame
+		}
+	}
 }
 
 func (f *framed) send(inv *Invocation) error {
@@ -186,7 +215,7 @@ func (f *frameReader) next() (kind byte, body []byte, err error) {
 	}
 	size := binary.LittleEndian.Uint32(f.buf[:4])
 	kind = f.buf[4]
-	if kind < kindReady || kind > kindFatal || size > MaxPayload {
+	if kind < kindReady || kind > kindEnd || size > MaxPayload {
 		return 0, nil, errFrame
 	}
 	body = make([]byte, size)

@@ -44,7 +44,7 @@ func TestBadFrames(t *testing.T) {
 		frame(kindReady, "ab")[:6]: io.ErrUnexpectedEOF,
 		frame(0, ""):               errFrame,
 		frame(kindInvoke, ""):      errFrame,
-		frame(7, ""):               errFrame,
+		frame(10, ""):              errFrame,
 		"\xff\xff\xff\xff\x04":     errFrame,
 		"HTTP/1.1 200 OK":          errFrame,
 	} {

@@ -228,3 +228,45 @@ def handler(event, context):
 		t.Error("the door was closed without an error")
 	}
 }
+
+// TestNodeStreams: handlers that stream their response.
+func TestNodeStreams(t *testing.T) {
+	const prelude = "application/vnd.awslambda.http-integration-response"
+	for _, c := range []struct{ name, code, kind, want, failed string }{
+		{"written", "async (e, out, c) => { out.setContentType('text/plain'); out.write('a'); await new Promise((ok) => setTimeout(ok, 2)); out.write({b: 1}); out.end('c') }", "text/plain", `a{"b":1}c`, ""},
+		{"left open", "async (e, out) => { out.write('x') }", "", "x", ""},
+		{"empty", "async (e, out) => { out.end() }", "", "", ""},
+		{"pipeline", "async (e, out) => { await require('stream/promises').pipeline(require('stream').Readable.from(['1', '2', '3']), out) }", "", "123", ""},
+		{"metadata", "async (e, out) => { out = awslambda.HttpResponseStream.from(out, {statusCode: 201}); out.write('body'); out.end() }", prelude, "{\"statusCode\":201}\x00\x00\x00\x00\x00\x00\x00\x00body", ""},
+		{"metadata alone", "async (e, out) => { awslambda.HttpResponseStream.from(out, {statusCode: 204}).end() }", prelude, "{\"statusCode\":204}\x00\x00\x00\x00\x00\x00\x00\x00", ""},
+		{"large", "async (e, out) => { for (let i = 0; i < 8; i++) out.write(Buffer.alloc(1 << 20, 'x')); out.end() }", "", strings.Repeat("x", 8<<20), ""},
+		{"fails first", "async (e, out) => { throw new RangeError('r') }", "", "", "RangeError"},
+		{"breaks off", "async (e, out) => { out.write('part'); throw new RangeError('r') }", "", "part", "RangeError"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, _ := config(t, "nodejs20.x", "main.handler", code(t, map[string]string{"main.js": "exports.handler = awslambda.streamifyResponse(" + c.code + ")"}))
+			e := start(t, cfg)
+			for range 2 {
+				var got strings.Builder
+				inv, kind, calls := event("s", "{}"), "", 0
+				inv.Stream = func(k string, b []byte) error {
+					kind, calls = k, calls+1
+					got.Write(b)
+					return nil
+				}
+				res := invoke(t, e, inv)
+				if got.String() != c.want || kind != c.kind || res.Streamed != (calls > 0) {
+					t.Errorf("got %.100q as %q; %+v", got.String(), kind, res)
+				}
+				if c.failed == "" && res.FunctionError != "" || c.failed != "" && !strings.Contains(string(res.Payload), c.failed) {
+					t.Errorf("failed: %s", res.Payload)
+				}
+			}
+			if len(c.want) < 1<<20 && c.failed == "" {
+				if res := invoke(t, e, event("b", "{}")); string(res.Payload) != c.want || res.Streamed {
+					t.Errorf("not as a stream: %q", res.Payload)
+				}
+			}
+		})
+	}
+}

@@ -64,6 +64,7 @@ type httpAPI struct {
 // exchange is one event that the runtime has.
 type exchange struct {
 	id     string
+	stream Stream
 	result chan *Result
 }
 
@@ -185,7 +186,7 @@ func (a *httpAPI) roundTrip(inv *Invocation) (*Result, bool, error) {
 	case <-a.gone:
 		return nil, false, ErrNotDelivered
 	}
-	x := &exchange{id: inv.RequestID, result: make(chan *Result, 1)}
+	x := &exchange{id: inv.RequestID, stream: inv.Stream, result: make(chan *Result, 1)}
 	a.mu.Lock()
 	a.state, a.current = stateRunning, x
 	a.mu.Unlock()
@@ -282,6 +283,7 @@ func (a *httpAPI) serve(c net.Conn) {
 			}
 		}
 		if err == nil {
+			r.stream = a.streamOf(r)
 			err = h.body(r, MaxPayload)
 		}
 		if err != nil {
@@ -404,6 +406,20 @@ func (a *httpAPI) answer(c net.Conn, r *httpRequest, id string, isError bool) {
 	}
 }
 
+// streamOf is where the body of a response goes that the runtime streams: to
+// the invocation's Stream. Other bodies are read whole.
+func (a *httpAPI) streamOf(r *httpRequest) *collector {
+	if !r.streaming || r.length >= 0 || r.method != "POST" {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if x := a.current; a.state == stateRunning && x.stream != nil && r.path == apiRoot+"invocation/"+x.id+"/response" {
+		return &collector{to: x.stream, contentType: r.contentType}
+	}
+	return nil
+}
+
 func tooLarge() *Result {
 	b, err := json.Marshal(errorObject{typeTooLarge, fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxPayload)})
 	if err != nil {
@@ -415,6 +431,9 @@ func tooLarge() *Result {
 // result is what a posted response or error means.
 func (r *httpRequest) result(isError bool) *Result {
 	res := &Result{Payload: r.body, ContentType: r.contentType}
+	if r.stream != nil {
+		res = r.stream.result(nil)
+	}
 	if !isError && r.errorType == "" && r.errorBody == "" {
 		return res
 	}

@@ -31,6 +31,11 @@ type httpRequest struct {
 	// errorBody is of a trailer, in base64.
 	errorBody string
 
+	// streaming tells that the runtime streams the response; stream takes the
+	// body then, if somebody waits for it.
+	streaming bool
+	stream    *collector
+
 	body []byte
 	// tooLarge tells that the body was above the limit and was thrown away.
 	tooLarge bool
@@ -123,6 +128,8 @@ func (r *httpRequest) keep(name, value []byte) {
 		r.errorType = string(value)
 	case equalFold(name, "lambda-runtime-function-error-body"):
 		r.errorBody = string(value)
+	case equalFold(name, "lambda-runtime-function-response-mode"):
+		r.streaming = equalFold(value, "streaming")
 	case equalFold(name, "content-type"):
 		r.contentType = string(value)
 	}
@@ -317,9 +324,31 @@ func (c *httpConn) discard(n int64) error {
 	return err
 }
 
+// pass reads n bytes and passes them on as they come.
+func (c *httpConn) pass(n int64, to *collector) error {
+	for n > 0 {
+		if c.start == c.end {
+			if err := c.fill(maxHead); err != nil {
+				if err == io.EOF {
+					err = io.ErrUnexpectedEOF
+				}
+				return err
+			}
+		}
+		some := c.buf[c.start:min(c.end, c.start+int(min(n, maxHead)))]
+		c.start += len(some)
+		n -= int64(len(some))
+		to.add(some)
+	}
+	return nil
+}
+
 // chunks reads a chunked body and its trailers.
 func (c *httpConn) chunks(r *httpRequest, limit int64) error {
 	var total int64
+	if r.stream != nil {
+		r.stream.add(nil)
+	}
 	for {
 		line, err := c.until("\r\n", maxHead)
 		if err != nil {
@@ -334,6 +363,8 @@ func (c *httpConn) chunks(r *httpRequest, limit int64) error {
 		}
 		total += n
 		switch {
+		case r.stream != nil:
+			err = c.pass(n, r.stream)
 		case total > maxDrain:
 			return &httpError{413, "the body is too large"}
 		case total > limit:

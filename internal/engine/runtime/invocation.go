@@ -33,6 +33,62 @@ type Invocation struct {
 	// ClientContext and CognitoIdentity are JSON documents, or empty.
 	ClientContext   string
 	CognitoIdentity string
+	// Stream takes the response of a function that streams it; nil gathers it in
+	// Result.Payload. Functions that do not stream answer in Result.Payload too.
+	Stream Stream
+}
+
+// Stream takes a streamed response as it comes: contentType is what the function
+// said, or empty, and always the same; chunk is only valid during the call. It is
+// called first when the response begins, perhaps with an empty chunk, and not any
+// more once it has failed; the function goes on then.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+type Stream func(contentType string, chunk []byte) error
+
+// MaxStream is the largest streamed response in bytes: 200 MiB, as on AWS.
+const MaxStream = 200 << 20
+
+// collector puts a streamed response where it belongs.
+type collector struct {
+	to          Stream
+	contentType string
+	size        int
+	begun       bool
+	gathered    []byte // without a Stream
+	tooLarge    bool
+}
+
+func (c *collector) add(chunk []byte) {
+	limit := MaxPayload
+	if c.to != nil || c.begun && c.gathered == nil {
+		limit = MaxStream
+	}
+	c.size += len(chunk)
+	switch {
+	case c.size > limit:
+		c.tooLarge = true
+	case c.to != nil:
+		c.begun = true
+		if c.to(c.contentType, chunk) != nil {
+			c.to = nil // nobody listens any more
+		}
+	case !c.begun:
+		c.gathered = append(c.gathered, chunk...)
+	}
+}
+
+// result is what a response comes to that has ended, with an error perhaps.
+func (c *collector) result(failed []byte) *Result {
+	res := &Result{Payload: c.gathered, ContentType: c.contentType, Streamed: c.begun}
+	switch {
+	case len(failed) > 0:
+		res.Payload, res.FunctionError = failed, Unhandled
+	case c.tooLarge:
+		streamed := c.begun
+		res = tooLarge()
+		res.Streamed = streamed
+	}
+	return res
 }
 
 // Values of Result.FunctionError.
@@ -49,6 +105,9 @@ type Result struct {
 	Payload []byte
 	// ContentType is what a custom runtime said about its response, or empty.
 	ContentType string
+	// Streamed tells that the response went to Invocation.Stream; Payload is empty
+	// then, or the error with which it broke off.
+	Streamed bool
 	// FunctionError is empty, or Unhandled or Handled.
 	FunctionError string
 	// ErrorType is the errorType of an error that the environment itself gave

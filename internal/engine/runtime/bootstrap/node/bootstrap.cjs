@@ -13,7 +13,7 @@ const FD = Number(process.env._TIERRA_FD || 3);
 delete process.env._TIERRA_FD;
 const NODE = Number(process.env._TIERRA_NODE || 0); // the major version that was asked for
 delete process.env._TIERRA_NODE;
-const READY = 2, INIT_ERROR = 3, RESPONSE = 4, ERROR = 5, FATAL = 6;
+const READY = 2, INIT_ERROR = 3, RESPONSE = 4, ERROR = 5, FATAL = 6, STREAM = 7, CHUNK = 8, END = 9;
 const MAX = 6 * 1024 * 1024 + 100;
 
 let requestId; // of the present event
@@ -77,6 +77,79 @@ function send(kind, text) {
   buf[4] = kind;
   writeAll(FD, buf, 0, 5 + n);
   return true;
+}
+
+// ---- streamed responses
+
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const PRELUDE = 'application/vnd.awslambda.http-integration-response';
+
+globalThis.awslambda = {
+  streamifyResponse(fn) {
+    fn[STREAMING] = 'response';
+    return fn;
+  },
+  HttpResponseStream: {
+    from(stream, metadata) {
+      stream.setContentType(PRELUDE);
+      stream._beforeFirst = (write) => {
+        write(Buffer.from(JSON.stringify(metadata)));
+        write(Buffer.alloc(8));
+      };
+      return stream;
+    },
+  },
+};
+
+function sendBytes(kind, bytes) {
+  const head = Buffer.allocUnsafe(5);
+  head.writeUInt32LE(bytes.length, 0);
+  head[4] = kind;
+  writeAll(FD, head, 0, 5);
+  writeAll(FD, bytes, 0, bytes.length);
+}
+
+// newResponseStream makes the stream that a streaming handler writes to.
+function newResponseStream() {
+  const { Writable } = require('stream');
+  const piece = 1 << 20;
+  const write = (bytes) => {
+    for (let at = 0; at < bytes.length; at += piece) sendBytes(CHUNK, bytes.subarray(at, at + piece));
+  };
+  const stream = new Writable({
+    highWaterMark: 64 * 1024,
+    write(chunk, _, done) {
+      try {
+        this._begin();
+        write(chunk);
+        done();
+      } catch (e) {
+        done(e);
+      }
+    },
+    final(done) {
+      this._begin();
+      done();
+    },
+  });
+  stream._begun = false;
+  stream._type = '';
+  stream._begin = () => {
+    if (stream._begun) return;
+    stream._begun = true;
+    sendBytes(STREAM, Buffer.from(stream._type));
+    if (stream._beforeFirst) stream._beforeFirst(write);
+  };
+  stream.setContentType = (type) => {
+    if (stream._begun) throw fault('InvalidStreamingOperation', 'Cannot set content-type, too late.');
+    stream._type = String(type);
+  };
+  const plain = stream.write;
+  stream.write = function (chunk, ...rest) {
+    if (typeof chunk !== 'string' && !Buffer.isBuffer(chunk) && chunk?.constructor !== Uint8Array) chunk = JSON.stringify(chunk);
+    return plain.call(this, chunk, ...rest);
+  };
+  return stream;
 }
 
 // ---- log
@@ -229,7 +302,7 @@ async function loadHandler(root, handler) {
   if (fn === undefined && module.default) fn = find(module.default);
   if (fn === undefined || fn === null) throw fault('Runtime.HandlerNotFound', `${handler} is undefined or not exported`);
   if (typeof fn !== 'function') throw fault('Runtime.HandlerNotFound', `${handler} is not a function`);
-  if (NODE >= 24 && fn.length >= 3) {
+  if (NODE >= 24 && fn.length >= 3 && fn[STREAMING] !== 'response') {
     throw fault('Runtime.CallbackHandlerDeprecated', 'this runtime has no callbacks: use an async handler, or an older runtime');
   }
   return fn;
@@ -330,6 +403,10 @@ function next() {
     fail(fault('Runtime.UnmarshalError', e.message));
     return;
   }
+  if (handler[STREAMING] === 'response') {
+    stream(event, context, finish, fail);
+    return;
+  }
   // An event loop that runs empty without an answer ends the event with none.
   whenEmpty = () => succeed(null);
   let result;
@@ -343,6 +420,34 @@ function next() {
     ended = true;
     result.then(succeed, fail);
   }
+}
+
+// stream runs a streaming handler. The response ends with the stream, or with the
+// handler if that has left it open.
+function stream(event, context, finish, fail) {
+  const out = newResponseStream();
+  const broken = (e) => {
+    if (!out._begun) fail(e);
+    else {
+      log('ERROR', ['Invoke Error \t' + forLog(e)]);
+      finish(END, JSON.stringify(errorObject(e)));
+    }
+  };
+  out.on('error', broken);
+  out.on('finish', () => finish(END, ''));
+  whenEmpty = () => out.end();
+  let result;
+  try {
+    result = handler(event, out, context);
+  } catch (e) {
+    broken(e);
+    return;
+  }
+  if (result === null || result === undefined || typeof result.then !== 'function') {
+    broken(fault('Runtime.InvalidStreamingHandler', 'a streaming handler must be an async function'));
+    return;
+  }
+  result.then(() => out.writableEnded || out.end(), broken);
 }
 
 async function main() {
