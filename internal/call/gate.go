@@ -42,6 +42,13 @@ type Gate struct {
 	Denied func(ctx context.Context, d *Decoded, need Need, message string)
 }
 
+// Ask asks whether a caller at a public face may do need, which no operation
+// stands for: execute-api:Invoke on an API's method. It returns the fault to
+// answer with.
+func (g *Gate) Ask(ctx context.Context, in Incoming, id Identity, need Need) error {
+	return g.allow(ctx, &Decoded{Authenticated: &Authenticated{in, id}}, []Need{need})
+}
+
 func (g *Gate) allow(ctx context.Context, d *Decoded, needs []Need) error {
 	if g.Mode == Off || len(needs) == 0 {
 		if g.Mode != Off && len(needs) == 0 && d.id.Principal.Kind == policy.Anonymous && !d.b.Op.NoAuth {

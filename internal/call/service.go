@@ -47,6 +47,10 @@ type Address struct {
 	Base string
 	// In is the request as observed at the door; its id is answered to the caller.
 	In Incoming
+	// Caller finds out who signed the request, whose body is given: somebody
+	// Anonymous if nobody did, and the fault to answer if the signature is not
+	// valid or not for the service named like Kind. Nil where nobody can sign.
+	Caller func(ctx context.Context, body []byte) (Identity, error)
 }
 
 // AddressOf forms the public address of a resource as seen by a caller that

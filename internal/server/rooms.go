@@ -59,7 +59,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		keys,
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
-		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
+		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
 	)
 	return nil

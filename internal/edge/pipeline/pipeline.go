@@ -131,6 +131,7 @@ func (p *Pipeline) face(w http.ResponseWriter, r *http.Request, t identify.Targe
 		return
 	}
 	t.Face.In = in
+	t.Face.Caller = p.caller(r, t.Face.Kind, in)
 	rec := call.Record{
 		Time: in.Time, RequestID: in.RequestID, Door: t.Face.Kind, Service: t.Face.Kind, Operation: r.Method,
 		Resource: t.Face.ID, Region: in.Region, UserAgent: in.UserAgent, SourceIP: in.SourceIP.String(), In: max(r.ContentLength, 0),

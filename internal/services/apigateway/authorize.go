@@ -75,8 +75,9 @@ func (ls *liveStage) compileAuthorizer(a *definition.Authorizer, facts proxy.Fac
 // authorize asks who may call the endpoint that was found.
 func (s *Service) authorize(ctx context.Context, x *exchange) *failure {
 	a := x.end.authorizer
-	if a == nil {
-		return nil
+	own := x.ownPolicy()
+	if own.Reason.Explicit() {
+		return deniedExplicitly
 	}
 	began := s.clock.Now()
 	v, failed, err := s.ask(ctx, a, x)
@@ -88,9 +89,9 @@ func (s *Service) authorize(ctx context.Context, x *exchange) *failure {
 	}
 	x.verdict = v
 	x.rq.Authorizer = v.object(s.clock.Now().Sub(began))
-	d := x.evaluate(policy.Sets{Identity: []*policy.Policy{v.policy}})
+	d := x.evaluate(policy.User, &policy.Sets{Identity: []*policy.Policy{v.policy}})
 	switch {
-	case d.Allowed:
+	case d.Allowed, own.Allowed && !d.Reason.Explicit():
 		return nil
 	case d.Reason.Explicit():
 		return deniedExplicitly
@@ -98,12 +99,23 @@ func (s *Service) authorize(ctx context.Context, x *exchange) *failure {
 	return denied
 }
 
-// evaluate asks policies whether somebody of the API's account may call.
-func (x *exchange) evaluate(sets policy.Sets) policy.Decision {
-	return policy.Evaluate(&policy.Request{
-		Principal: policy.Principal{Kind: policy.User, Account: x.stage.account}, Action: actionInvoke,
-		Resource: x.methodARN(), Context: policy.ContextFunc(x.conditionKey),
-	}, &sets)
+// ownPolicy asks the API's resource policy about a caller whom no signature names.
+func (x *exchange) ownPolicy() policy.Decision {
+	if x.stage.policy == nil {
+		return policy.Decision{}
+	}
+	return x.evaluate(policy.Anonymous, &policy.Sets{Resource: x.stage.policy})
+}
+
+// evaluate asks policies whether somebody may make the request.
+func (x *exchange) evaluate(kind policy.Kind, sets *policy.Sets) policy.Decision {
+	rq := policy.Request{
+		Action: actionInvoke, Resource: x.methodARN(), ResourceAccount: x.stage.account, Context: policy.ContextFunc(x.conditionKey),
+	}
+	if rq.Principal.Kind = kind; kind != policy.Anonymous {
+		rq.Principal.Account = x.stage.account
+	}
+	return policy.Evaluate(&rq, sets)
 }
 
 // methodARN is what the request asks for: the method and the path as called.

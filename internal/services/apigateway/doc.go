@@ -16,11 +16,11 @@
 //
 // # Refused by name
 //
-// Authorization of types AWS_IAM and COGNITO_USER_POOLS, API keys, request validators, resource
-// policies, integrations of type AWS, HTTP and HTTP_PROXY, VPC links, mapping
-// templates that have references or directives, mappings of an integration's
-// request, caches, canaries, throttling, access and execution logs, tracing,
-// client certificates, private endpoints, compression, custom domains.
+// Authorization of type COGNITO_USER_POOLS, API keys, request validators,
+// integrations of type AWS, HTTP and HTTP_PROXY, VPC links, mapping templates
+// that have references or directives, mappings of an integration's request,
+// caches, canaries, throttling, access and execution logs, tracing, client
+// certificates, private endpoints, compression, custom domains.
 //
 // # Without meaning here
 //

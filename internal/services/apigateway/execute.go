@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
 )
@@ -20,6 +21,7 @@ const MaxBody = 10 << 20
 // is used again.
 type exchange struct {
 	in     call.Incoming
+	caller func(ctx context.Context, body []byte) (call.Identity, error) // as in call.Address
 	stage  *liveStage
 	end    *endpoint
 	rq     proxy.Request
@@ -33,6 +35,9 @@ type exchange struct {
 	status  int
 	headers []proxy.Header
 	body    []byte
+
+	overrides mapping.Overrides // by templates
+	answered  *answer           // of a backend
 
 	params   [8]route.Param
 	extra    [5]proxy.Header
@@ -241,6 +246,16 @@ func (x *exchange) Context(name string) string {
 		return x.rq.SourceIP
 	case "identity.userAgent":
 		return x.rq.UserAgent
+	case "identity.accessKey":
+		return x.rq.Identity.AccessKey
+	case "identity.accountId":
+		return x.rq.Identity.Account
+	case "identity.caller":
+		return x.rq.Identity.Caller
+	case "identity.user":
+		return x.rq.Identity.User
+	case "identity.userArn":
+		return x.rq.Identity.UserARN
 	case "requestTime":
 		return proxy.FormatTime(x.rq.Time)
 	case "requestTimeEpoch":

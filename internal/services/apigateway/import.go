@@ -20,10 +20,10 @@ func (s *Service) importBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.ImportRestApi, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.ImportRestApiRequest) ([]call.Need, error) {
 			return importNeeds(actionPost, resourceARN(rq.Region(), "/restapis"), in.Body), nil
-		}, actionPost, "iam:PassRole"), s.importRestApi),
+		}, actionPost, "iam:PassRole", actionPolicy), s.importRestApi),
 		call.Bind(api.PutRestApi, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.PutRestApiRequest) ([]call.Need, error) {
 			return importNeeds(actionPut, resourceARN(rq.Region(), below(in.RestApiId)), in.Body), nil
-		}, actionPut, "iam:PassRole"), s.putRestApi),
+		}, actionPut, "iam:PassRole", actionPolicy), s.putRestApi),
 	}
 }
 
@@ -36,6 +36,7 @@ func importNeeds(action, resource string, body []byte) []call.Need {
 	if err != nil {
 		return needs
 	}
+	needs = policyNeeds(action, resource, doc.HasPolicy)
 	roles := map[string]bool{}
 	for _, r := range doc.API.Resources {
 		for _, m := range r.Methods {
@@ -89,6 +90,9 @@ func (s *Service) importRestApi(ctx context.Context, rq *call.Authorized, in *ap
 		return nil, api.BadRequestException("Invalid OpenAPI input. The title of the API is missing.")
 	}
 	x.Name, x.Description, x.Version, x.Warnings = doc.Title, doc.Description, doc.Version, doc.Warnings
+	if doc.API.Policy, err = setPolicy(areaOf(rq), x.ID, doc.API.Policy); err != nil {
+		return nil, err
+	}
 	empty := definition.New(s.ids.Of(ids.LowerAlnum, 10))
 	addDefaultModels(empty, s.newID)
 	return s.saveNew(ctx, rq, x, doc.Overwrite(empty))
@@ -107,6 +111,9 @@ func (s *Service) putRestApi(ctx context.Context, rq *call.Authorized, in *api.P
 		}
 		doc, err := s.parse(in.Body, in.Parameters, opt.Val(in.FailOnWarnings), x)
 		if err != nil {
+			return err
+		}
+		if doc.API.Policy, err = setPolicy(a, x.ID, doc.API.Policy); err != nil {
 			return err
 		}
 		var is *definition.API

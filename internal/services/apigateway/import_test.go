@@ -118,7 +118,7 @@ func TestImportRefuses(t *testing.T) {
 		integration(`"type":"mock","cacheKeyParameters":[]`):                                                        "cacheKeyParameters",
 		integration(`"type":"mock","requestTemplates":{"application/json":"{\"statusCode\": $input.params('x')}"}`): "$input.params",
 		integration(`"type":"mock","responses":{"default":{"statusCode":"200","responseParameters":{"method.response.header.A":"a"}}}`):                                       "No method response exists for method",
-		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-policy":{},"paths":{}}`:                                                                                   "x-amazon-apigateway-policy",
+		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-policy":{},"paths":{}}`:                                                                                   "Invalid policy document",
 		`{"swagger":"2.0","info":{"title":"t"},"securityDefinitions":{"a":{"x-amazon-apigateway-authorizer":{"type":"cognito_user_pools","providerARNs":["x"]}}},"paths":{}}`: "the authorizer a",
 		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/a b":{}}}`:                                                                                                          "path part",
 		`{"swagger":"2.0","info":{"title":"t"},"paths":{"/{a}":{},"/{b}":{}}}`:                                                                                                "A sibling ({a})",

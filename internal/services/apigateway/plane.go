@@ -6,16 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/textproto"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
+	"github.com/tierra-cloud/tierra/internal/policy"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
@@ -54,14 +53,16 @@ type liveStage struct {
 	binary                mediaTypes
 	disabled              bool
 	responses             map[string]*gatewayResponse
-	record                []byte // the stage's record that this was made from
+	policy                *policy.Policy // the API's own; nil if it has none
+	record                []byte         // the stage's record that this was made from
 }
 
 // endpoint is a method of a stage, ready to be called.
 type endpoint struct {
 	resourceID, resource string
 	run                  integration
-	authorizer           *authorizer // nil lets everybody in
+	authorizer           *authorizer // nil asks none
+	signed               bool        // IAM decides
 }
 
 // integration carries a request out; what fails is a *failure.
@@ -181,6 +182,12 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 		area: a, api: id, name: st.Name, deployment: st.Deployment, variables: st.Variables,
 		binary: parseMediaTypes(d.Binary), disabled: d.Disabled, responses: map[string]*gatewayResponse{},
 	}
+	if d.Policy != "" {
+		var err error
+		if ls.policy, err = policy.Parse([]byte(d.Policy)); err != nil {
+			return nil, fmt.Errorf("resource policy: %w", err)
+		}
+	}
 	for typ, g := range d.Responses {
 		c, err := compileGateway(g)
 		if err != nil {
@@ -198,7 +205,7 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
-			e := &endpoint{resourceID: r.ID, resource: path, run: run}
+			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization}
 			if a := d.Authorizers[m.Authorizer]; a != nil {
 				if e.authorizer, err = ls.compileAuthorizer(a, ls.facts(r, path, m)); err != nil {
 					return nil, fmt.Errorf("%s %s: %w", method, path, err)
@@ -208,34 +215,6 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 		}
 	}
 	return ls, nil
-}
-
-func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method) (integration, error) {
-	i := m.Integration
-	if i.Type == definition.Mock {
-		return compileMock(i)
-	}
-	function, ok := i.Function(ls.variables)
-	if !ok || i.HTTPMethod != "POST" && i.HTTPMethod != route.Any {
-		return misconfigured{}, nil
-	}
-	p := &lambdaProxy{
-		function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond,
-		template: proxy.NewTemplate(ls.facts(r, path, m)),
-	}
-	if i.Credentials != "" {
-		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))
-		return p, nil
-	}
-	verbs := []string{method}
-	if method == route.Any {
-		verbs = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-	}
-	p.as = make(map[string]call.As, len(verbs))
-	for _, v := range verbs {
-		p.as[v] = call.AsService(servicePrincipal, ls.methodARN(v, path), ls.account, ls.region)
-	}
-	return p, nil
 }
 
 // facts are what the events of a method tell about it.
@@ -325,12 +304,4 @@ func (m mediaTypes) any() bool {
 		}
 	}
 	return false
-}
-
-// mockResponse is an integration response of a mock, compiled.
-type mockResponse struct {
-	status  int
-	pattern *regexp.Regexp // nil for the default
-	headers []mapped
-	bodies  map[string]string // by content type
 }

@@ -35,6 +35,7 @@ type restAPIProperties struct {
 	Mode                      *string             `cfn:"Mode"`
 	DisableExecuteApiEndpoint *bool               `cfn:"DisableExecuteApiEndpoint"`
 	APIKeySourceType          *string             `cfn:"ApiKeySourceType"`
+	Policy                    any                 `cfn:"Policy"`
 	Tags                      []tagProperty       `cfn:"Tags"`
 }
 
@@ -190,6 +191,20 @@ func settleRestAPI(ctx context.Context, rq *resource.Request, id string, old, p 
 	}
 	if p.DisableExecuteApiEndpoint != nil || old.DisableExecuteApiEndpoint != nil {
 		ops.set("/disableExecuteApiEndpoint", new(fmt.Sprint(opt.Val(p.DisableExecuteApiEndpoint))))
+	}
+	switch v := p.Policy.(type) {
+	case nil:
+		if old.Policy != nil {
+			ops.op("remove", "/policy", nil)
+		}
+	case string:
+		ops.set("/policy", &v)
+	default:
+		b, err := json.Marshal(v)
+		if err != nil {
+			return resource.State{}, err
+		}
+		ops.set("/policy", new(string(b)))
 	}
 	if e := p.EndpointConfiguration; e != nil {
 		if len(e.VpcEndpointIDs) > 0 {

@@ -173,10 +173,10 @@ func TestStackRefuses(t *testing.T) {
 		want  string
 	}{
 		{"RestApi", props{}, "one of the keys"},
-		{"RestApi", props{"Name": "a", "Policy": props{}}, "extraneous key [Policy]"},
+		{"RestApi", props{"Name": "a", "Policy": props{}}, "Invalid policy document"},
 		{"RestApi", props{"Name": "a", "MinimumCompressionSize": 5}, "extraneous key [MinimumCompressionSize]"},
 		{"RestApi", props{"Name": "a", "EndpointConfiguration": props{"Types": []any{"PRIVATE"}}}, "endpoint type PRIVATE"},
-		{"RestApi", props{"Body": props{"swagger": "2.0", "info": props{"title": "t"}, "x-amazon-apigateway-policy": props{}}}, "x-amazon-apigateway-policy"},
+		{"RestApi", props{"Body": props{"swagger": "2.0", "info": props{"title": "t"}, "x-amazon-apigateway-policy": props{}}}, "Invalid policy document"},
 		{"Stage", props{"RestApiId": "a", "DeploymentId": "b", "StageName": "s", "MethodSettings": []any{}}, "extraneous key [MethodSettings]"},
 		{"Stage", props{"RestApiId": "a", "DeploymentId": "b", "StageName": "s", "TracingEnabled": true}, "tracingEnabled"},
 	} {

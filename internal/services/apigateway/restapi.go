@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
@@ -15,12 +16,29 @@ import (
 
 func (s *Service) restAPIBindings() []call.Binding {
 	return []call.Binding{
-		call.Bind(api.CreateRestApi, on(actionPost, func(*api.CreateRestApiRequest) string { return "/restapis" }), s.createRestApi),
+		call.Bind(api.CreateRestApi, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.CreateRestApiRequest) ([]call.Need, error) {
+			return policyNeeds(actionPost, resourceARN(rq.Region(), "/restapis"), opt.Val(in.Policy) != ""), nil
+		}, actionPost, actionPolicy), s.createRestApi),
 		call.Bind(api.GetRestApi, on(actionGet, func(in *api.GetRestApiRequest) string { return below(in.RestApiId) }), s.getRestApi),
 		call.Bind(api.GetRestApis, on(actionGet, func(*api.GetRestApisRequest) string { return "/restapis" }), s.getRestApis),
-		call.Bind(api.UpdateRestApi, on(actionPatch, func(in *api.UpdateRestApiRequest) string { return below(in.RestApiId) }), s.updateRestApi),
+		call.Bind(api.UpdateRestApi, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.UpdateRestApiRequest) ([]call.Need, error) {
+			touches := slices.ContainsFunc(in.PatchOperations, func(p api.PatchOperation) bool { return strings.HasPrefix(opt.Val(p.Path), "/policy") })
+			return policyNeeds(actionPatch, resourceARN(rq.Region(), below(in.RestApiId)), touches), nil
+		}, actionPatch, actionPolicy), s.updateRestApi),
 		call.Bind(api.DeleteRestApi, on(actionDelete, func(in *api.DeleteRestApiRequest) string { return below(in.RestApiId) }), s.deleteRestApi),
 	}
+}
+
+// actionPolicy is what a change of a resource policy takes beside its operation.
+const actionPolicy = "apigateway:UpdateRestApiPolicy"
+
+// policyNeeds are an action and, if it touches a resource policy, what that takes.
+func policyNeeds(action, resource string, touches bool) []call.Need {
+	needs := []call.Need{{Action: action, Resource: resource}}
+	if touches {
+		needs = append(needs, call.Need{Action: actionPolicy, Resource: resource})
+	}
+	return needs
 }
 
 // Endpoint types. Both are one here: there is no network of edge locations.
@@ -62,7 +80,7 @@ func (x *restAPI) setEndpoint(c *api.EndpointConfiguration) error {
 
 func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *api.CreateRestApiRequest) (*api.RestApi, error) {
 	err := refuseAny(
-		given{"cloneFrom", in.CloneFrom != nil}, given{"policy", opt.Val(in.Policy) != ""},
+		given{"cloneFrom", in.CloneFrom != nil},
 		given{"minimumCompressionSize", in.MinimumCompressionSize != nil},
 		given{"apiKeySource AUTHORIZER", opt.Val(in.ApiKeySource) == api.ApiKeySourceTypeAuthorizer},
 		given{"securityPolicy", in.SecurityPolicy != nil}, given{"endpointAccessMode", in.EndpointAccessMode != nil},
@@ -73,6 +91,9 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
+	if _, err := setPolicy(areaOf(rq), "", opt.Val(in.Policy)); err != nil {
+		return nil, err
+	}
 	x := s.newAPI(opt.Val(in.Name), opt.Val(in.Description), rq)
 	x.Version, x.Tags = opt.Val(in.Version), in.Tags
 	if err := x.setEndpoint(in.EndpointConfiguration); err != nil {
@@ -80,6 +101,9 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	}
 	d := definition.New(s.ids.Of(ids.LowerAlnum, 10))
 	d.Binary, d.Disabled = in.BinaryMediaTypes, opt.Val(in.DisableExecuteApiEndpoint)
+	if d.Policy, err = setPolicy(areaOf(rq), x.ID, opt.Val(in.Policy)); err != nil {
+		return nil, err
+	}
 	addDefaultModels(d, s.newID)
 	return s.saveNew(ctx, rq, x, d)
 }
@@ -114,7 +138,7 @@ func (s *Service) saveNew(ctx context.Context, rq *call.Authorized, x *restAPI, 
 func (x *restAPI) answer(d *definition.API) *api.RestApi {
 	return &api.RestApi{
 		Id: &x.ID, Name: &x.Name, Description: opt.NonZero(x.Description), Version: opt.NonZero(x.Version), CreatedDate: seconds(x.Created),
-		BinaryMediaTypes: d.Binary, ApiKeySource: new(api.ApiKeySourceTypeHeader), Warnings: x.Warnings, Tags: x.Tags,
+		BinaryMediaTypes: d.Binary, ApiKeySource: new(api.ApiKeySourceTypeHeader), Warnings: x.Warnings, Tags: x.Tags, Policy: opt.NonZero(d.Policy),
 		EndpointConfiguration:     &api.EndpointConfiguration{Types: []string{x.Endpoint}, IpAddressType: new(opt.Or(opt.NonZero(x.Addresses), api.IpAddressTypeIpv4))},
 		DisableExecuteApiEndpoint: &d.Disabled, RootResourceId: &d.Root,
 	}
@@ -184,6 +208,11 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 				x.Name = v
 				return nil
 			},
+			"replace /policy": func(_, v string) (err error) {
+				d.Policy, err = setPolicy(a, x.ID, v)
+				return err
+			},
+			"remove /policy": func(_, _ string) error { d.Policy = ""; return nil },
 			"replace /apiKeySource": func(_, v string) error {
 				if v != api.ApiKeySourceTypeHeader {
 					return refuse("apiKeySource " + v)
@@ -212,7 +241,7 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 			"replace /endpointConfiguration/types":         endpoint,
 			"replace /endpointConfiguration/ipAddressType": text(&x.Addresses),
 		}
-		if err := e.apply(in.PatchOperations, "/policy", "/minimumCompressionSize", "/vpcEndpointIds", "/securityPolicy", "/endpointAccessMode"); err != nil {
+		if err := e.apply(in.PatchOperations, "/minimumCompressionSize", "/vpcEndpointIds", "/securityPolicy", "/endpointAccessMode"); err != nil {
 			return err
 		}
 		out = x.answer(d)

@@ -22,7 +22,7 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 		x.reset()
 		s.exchanges.Put(x)
 	}()
-	x.in = at.In
+	x.in, x.caller = at.In, at.Caller
 	x.rq = proxy.Request{
 		Method: r.Method, RawQuery: r.URL.RawQuery, Protocol: r.Proto, Header: r.Header, Time: at.In.Time, UserAgent: at.In.UserAgent,
 	}
@@ -33,7 +33,7 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 		failed = x.read(r)
 	}
 	if failed == nil {
-		failed = s.authorize(r.Context(), x)
+		failed = s.admit(r.Context(), x)
 	}
 	s.carryOut(r.Context(), x, failed)
 	x.write(w)

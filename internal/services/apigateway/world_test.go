@@ -68,7 +68,7 @@ func newWorld(t testing.TB) *world {
 	store := mem.New()
 	t.Cleanup(func() { store.Close() })
 	// The room's ids do not depend on how many calls were made.
-	w.s = New(Deps{Store: store, Clock: w.Clock, IDs: ids.From(rand.NewChaCha8([32]byte{1})), Caller: w.Board})
+	w.s = New(Deps{Store: store, Clock: w.Clock, IDs: ids.From(rand.NewChaCha8([32]byte{1})), Caller: w.Board, Gate: w.Gate})
 	w.Plug(w.s, w.f)
 	return w
 }

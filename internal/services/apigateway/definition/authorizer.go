@@ -12,6 +12,7 @@ import (
 // Authorization types of a method that act here.
 const (
 	NoAuthorization     = "NONE"
+	IAMAuthorization    = "AWS_IAM"
 	CustomAuthorization = "CUSTOM"
 )
 
@@ -154,8 +155,8 @@ func (a *API) CheckAuthorization(m *Method) error {
 		if a.Authorizers[m.Authorizer] == nil {
 			return problem.New("Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.")
 		}
-	case NoAuthorization:
-	case "AWS_IAM", "COGNITO_USER_POOLS":
+	case NoAuthorization, IAMAuthorization:
+	case "COGNITO_USER_POOLS":
 		return problem.Unsupported("the authorization type " + m.Authorization)
 	default:
 		return problem.New("Invalid authorization type specified. Authorization type should be one of: NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS")

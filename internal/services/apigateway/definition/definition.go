@@ -25,6 +25,8 @@ type API struct {
 	Binary []string `json:"binary,omitempty"`
 	// Disabled says that the API cannot be called at its default address.
 	Disabled bool `json:"disabled,omitempty"`
+	// Policy is the resource policy of the API.
+	Policy string `json:"policy,omitempty"`
 }
 
 // Resource is one place in the tree of paths.
@@ -54,7 +56,7 @@ type MethodResponse struct {
 
 // Integration is what carries a method out.
 type Integration struct {
-	Type        string                          `json:"type"` // AWS_PROXY, MOCK
+	Type        string                          `json:"type"` // AWS, AWS_PROXY, HTTP, HTTP_PROXY, MOCK
 	HTTPMethod  string                          `json:"httpMethod,omitempty"`
 	URI         string                          `json:"uri,omitempty"`
 	Credentials string                          `json:"credentials,omitempty"` // a role's ARN
@@ -62,6 +64,9 @@ type Integration struct {
 	Passthrough string                          `json:"passthrough,omitempty"`
 	Timeout     int32                           `json:"timeout,omitempty"`   // milliseconds; 0 means DefaultTimeout
 	Responses   map[string]*IntegrationResponse `json:"responses,omitempty"` // by status code
+	// Parameters are "integration.request.PLACE.NAME" with the expressions of their values.
+	Parameters map[string]string `json:"parameters,omitempty"`
+	Convert    string            `json:"convert,omitempty"` // contentHandling: CONVERT_TO_TEXT, CONVERT_TO_BINARY
 }
 
 // IntegrationResponse makes a method's response of an integration's.
@@ -70,6 +75,7 @@ type IntegrationResponse struct {
 	Pattern    *string           `json:"pattern,omitempty"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Templates  map[string]string `json:"templates,omitempty"`
+	Convert    string            `json:"convert,omitempty"`
 }
 
 // GatewayResponse is what the gateway itself answers with.

@@ -13,6 +13,9 @@ func (d *Document) Overwrite(old *definition.API) *definition.API {
 	if !d.HasBinary {
 		is.Binary = old.Binary
 	}
+	if !d.HasPolicy {
+		is.Policy = old.Policy
+	}
 	if !d.HasDisabled {
 		is.Disabled = old.Disabled
 	}
@@ -75,6 +78,9 @@ func (d *Document) Merge(old *definition.API, newID func() string) (*definition.
 	maps.Copy(is.Models, add.Models)
 	if d.HasBinary {
 		is.Binary = add.Binary
+	}
+	if d.HasPolicy {
+		is.Policy = add.Policy
 	}
 	if d.HasDisabled {
 		is.Disabled = add.Disabled

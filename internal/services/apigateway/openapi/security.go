@@ -11,8 +11,8 @@ import (
 // authorizer. The others document an API, unless a method requires them.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authorizer.html
 func (im *importer) schemes() {
-	for name, v := range im.all() {
-		o, _ := v.(object)
+	for _, name := range sorted(im.named()) {
+		o := im.scheme(name)
 		a := child(o, extension+"authorizer")
 		if a == nil {
 			continue
@@ -50,25 +50,27 @@ func (im *importer) schemes() {
 	}
 }
 
-// all yields the security schemes by name.
-func (im *importer) all() func(yield func(string, any) bool) {
-	schemes := child(im.root, "securityDefinitions")
+// named are the security schemes by name.
+func (im *importer) named() object {
 	if c := child(im.root, "components"); c != nil {
-		schemes = child(c, "securitySchemes")
+		return child(c, "securitySchemes")
 	}
-	return func(yield func(string, any) bool) {
-		for _, name := range sorted(schemes) {
-			if !yield(name, schemes[name]) {
-				return
-			}
-		}
-	}
+	return child(im.root, "securityDefinitions")
 }
+
+// scheme returns the security scheme with a name, nil if there is none.
+func (im *importer) scheme(name string) object { return child(im.named(), name) }
 
 // security gives a method the authorization that its requirements name.
 func (im *importer) security(m *definition.Method, op object) error {
-	if auth := child(op, extension+"auth"); auth != nil && text(auth["type"]) != "NONE" {
-		return problem.Unsupported("authorization of type " + text(auth["type"]))
+	if auth := child(op, extension+"auth"); auth != nil {
+		switch typ := text(auth["type"]); typ {
+		case definition.IAMAuthorization:
+			m.Authorization = typ
+		case definition.NoAuthorization:
+		default:
+			return problem.Unsupported("authorization of type " + typ)
+		}
 	}
 	v, own := op["security"]
 	if !own {
@@ -92,7 +94,16 @@ func (im *importer) require(m *definition.Method, name string, scopes any) error
 		return nil
 	}
 	a := im.api.AuthorizerNamed(name)
+	if s := im.scheme(name); a == nil && strings.EqualFold(text(s[extension+"authtype"]), "awsSigv4") {
+		if m.Authorizer != "" {
+			return problem.New("Only one authorizer can be required: %s is another", name)
+		}
+		m.Authorization = definition.IAMAuthorization
+		return nil
+	}
 	switch {
+	case a != nil && m.Authorization == definition.IAMAuthorization:
+		return problem.New("Only one authorizer can be required: %s is another", name)
 	case a == nil:
 		return problem.Unsupported("the security requirement " + name)
 	case len(list(scopes)) > 0:
