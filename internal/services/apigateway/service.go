@@ -21,10 +21,6 @@ type Deps struct {
 	IDs   *ids.Source
 	// Caller invokes functions.
 	Caller call.Caller
-	// Wire calls actions of other services, with bodies that templates make.
-	Wire call.Wire
-	// Outbound sends the requests of HTTP integrations; nil sends none.
-	Outbound Transport
 	// Gate decides about callers of methods.
 	Gate *call.Gate
 }
@@ -35,9 +31,6 @@ type Service struct {
 	clock  clock.Clock
 	ids    *ids.Source
 	caller call.Caller
-	wire   call.Wire
-	// outbound keeps connections to backends.
-	outbound Transport
 	gate   *call.Gate
 	live   live
 	// verdicts are what authorizers said lately.
@@ -48,7 +41,7 @@ type Service struct {
 
 // New makes the room.
 func New(d Deps) *Service {
-	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, wire: d.Wire, outbound: d.Outbound, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
+	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
 	s.exchanges.New = func() any { return new(exchange) }
 	return s
 }
