@@ -22,6 +22,11 @@ func skeleton() object {
 	return object{"swagger": "2.0", "info": object{"version": "1.0", "title": ref("AWS::StackName")}, "paths": object{}}
 }
 
+// skeleton3 is the definition of an HTTP API.
+func skeleton3() object {
+	return object{"openapi": "3.0.1", "info": object{"version": "1.0", "title": ref("AWS::StackName")}, "paths": object{}}
+}
+
 var version3 = regexp.MustCompile(`^3(\.\d)(\.\d)?$`)
 
 func openAPI3(v any) bool { return v != nil && version3.MatchString(plain(v)) }
@@ -44,7 +49,7 @@ func newEditor(doc object) *editor { return &editor{doc, doc["paths"].(object)} 
 
 // method is the spelling of a method in definitions.
 func method(name string) string {
-	if name = strings.ToLower(name); name == "any" {
+	if name = strings.ToLower(name); name == "any" || name == anyMethod {
 		return anyMethod
 	}
 	return name
@@ -87,7 +92,7 @@ func (e *editor) addPath(path, name string) {
 		e.paths[path] = object{}
 	}
 	for _, item := range e.items(path) {
-		if _, has := item[method(name)]; !has {
+		if old, has := item[method(name)]; !has || old == nil {
 			item[method(name)] = object{}
 		}
 	}

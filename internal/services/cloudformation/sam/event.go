@@ -36,6 +36,8 @@ func (e *event) transform() {
 	switch e.kind {
 	case "Api":
 		e.api()
+	case "HttpApi":
+		e.httpAPI()
 	case "S3":
 		e.require("*Bucket", "*Events", "Filter")
 		e.bucket()

@@ -7,19 +7,35 @@ import (
 )
 
 const (
-	implicitID = "ServerlessRestApi"
+	implicitREST = "ServerlessRestApi"
+	implicitHTTP = "ServerlessHttpApi"
+	// defaultRoute takes what no other route of an HTTP API does.
+	defaultRoute = "$default"
 	// managed marks an API whose definition the transform writes. It is a property
 	// within the package only.
 	managed = "__MANAGE_SWAGGER"
 )
 
-// implicitAPI adds the API that functions' Api events without a RestApiId belong
-// to, and enters the paths of all Api events into the definitions that the
-// transform writes.
-func (t *transform) implicitAPI() {
+// flavour is one of the two kinds of API that events attach functions to.
+type flavour struct {
+	kind     string // of the events, and of the type after "AWS::Serverless::"
+	implicit string // the logical id of the implicit API
+	stage    string // of the implicit API
+	id       string // the property of events that names their API
+}
+
+// implicitAPI adds the API that functions' events without an API of their own
+// belong to, and enters the paths of all such events into the definitions that
+// the transform writes.
+func (t *transform) implicitAPI(f flavour) {
+	implicitID := f.implicit
 	existing, hadOne := t.src[implicitID]
-	t.src[implicitID] = object{"Type": prefix + "Api", "Properties": object{"StageName": "Prod", "DefinitionBody": skeleton(), managed: true}}
-	a := &attachments{t: t, conditions: map[string]map[string]map[string]string{}}
+	body := skeleton()
+	if f.kind == "HttpApi" {
+		body = skeleton3()
+	}
+	t.src[implicitID] = object{"Type": prefix + f.kind, "Properties": object{"StageName": f.stage, "DefinitionBody": body, managed: true}}
+	a := &attachments{t: t, flavour: f, conditions: map[string]map[string]map[string]string{}}
 	for _, id := range keys(t.src) {
 		r, ok := t.src[id].(object)
 		if kind, _ := typeOf(r); !ok || kind != prefix+"Function" {
@@ -28,8 +44,15 @@ func (t *transform) implicitAPI() {
 		events, _ := properties(r)["Events"].(object)
 		for _, name := range keys(events) {
 			e, ok := events[name].(object)
-			if !ok || e["Type"] != "Api" {
+			if !ok || e["Type"] != f.kind {
 				continue
+			}
+			if props, _ := e["Properties"].(object); f.kind == "HttpApi" && props["Path"] == nil && props["Method"] == nil {
+				if props == nil {
+					props = object{}
+					e["Properties"] = props
+				}
+				props["Path"], props["Method"] = defaultRoute, anyMethod
 			}
 			if props, ok := e["Properties"].(object); ok && len(props) > 0 {
 				t.try(func() { a.event(id, name, r, props) })
@@ -53,6 +76,7 @@ func (t *transform) implicitAPI() {
 // attachments are the API events of a template: which conditions stand on the
 // methods of which path of which API, and the policies of what is behind them.
 type attachments struct {
+	flavour
 	t          *transform
 	conditions map[string]map[string]map[string]string // API, path, method
 	deletion   []any                                   // of functions at the implicit API
@@ -71,9 +95,9 @@ func apiOf(v any) any {
 
 func (a *attachments) event(function, name string, r, props object) {
 	fail := func(format string, args ...any) { refuseEvent(function, name, format, args...) }
-	if _, has := props["RestApiId"]; !has {
+	if _, has := props[a.flavour.id]; !has {
 		a.tag(r)
-		props["RestApiId"] = ref(implicitID)
+		props[a.flavour.id] = ref(a.implicit)
 	}
 	for _, required := range []string{"Path", "Method"} {
 		if props[required] == nil {
@@ -83,9 +107,9 @@ func (a *attachments) event(function, name string, r, props object) {
 			fail("Property '%s' should be a string.", required)
 		}
 	}
-	id, ok := apiOf(props["RestApiId"]).(string)
+	id, ok := apiOf(props[a.flavour.id]).(string)
 	if !ok {
-		fail("Property 'RestApiId' should be a string.")
+		fail("Property '%s' should be a string.", a.flavour.id)
 	}
 	path, method := props["Path"].(string), props["Method"].(string)
 	if a.conditions[id] == nil {
@@ -96,11 +120,13 @@ func (a *attachments) event(function, name string, r, props object) {
 	}
 	condition, _ := r["Condition"].(string)
 	a.conditions[id][path][method] = condition
-	if id == implicitID {
+	if id == a.implicit {
 		a.deletion, a.replace = append(a.deletion, r["DeletionPolicy"]), append(a.replace, r["UpdateReplacePolicy"])
 	}
 	api, ok := a.t.src[id].(object)
-	if kind, _ := typeOf(api); !ok || kind == prefix+"HttpApi" {
+	if kind, _ := typeOf(api); a.kind == "HttpApi" && (!ok || kind != prefix+"HttpApi") {
+		fail("ApiId must be a valid reference to an 'AWS::Serverless::HttpApi' resource in same template.")
+	} else if a.kind == "Api" && (!ok || kind == prefix+"HttpApi") {
 		fail("RestApiId must be a valid reference to an 'AWS::Serverless::Api' resource in same template.")
 	}
 	body, ok := properties(api)["DefinitionBody"].(object)
@@ -121,7 +147,7 @@ func (a *attachments) tag(r object) {
 	if len(tags) == 0 || !truthy(props["PropagateTags"]) && !truthy(shared["PropagateTags"]) {
 		return
 	}
-	api := properties(a.t.src[implicitID].(object))
+	api := properties(a.t.src[a.implicit].(object))
 	all, ok := api["Tags"].(object)
 	if !ok {
 		all = object{}
@@ -135,15 +161,15 @@ func (a *attachments) tag(r object) {
 
 // conditionOfImplicit makes the implicit API conditional if all that is behind it is.
 func (a *attachments) conditionOfImplicit() {
-	api := a.t.src[implicitID].(object)
+	api := a.t.src[a.implicit].(object)
 	all := map[string]bool{}
-	for _, methods := range a.conditions[implicitID] {
+	for _, methods := range a.conditions[a.implicit] {
 		for _, c := range methods {
 			all[c] = true
 		}
 	}
 	if len(all) > 0 && !all[""] {
-		api["Condition"] = a.t.combined(all, implicitID+"Condition")
+		api["Condition"] = a.t.combined(all, a.implicit+"Condition")
 	}
 	strongest := func(values []any, order ...string) any {
 		for _, o := range order {
@@ -167,7 +193,7 @@ func (a *attachments) conditionOfImplicit() {
 func (a *attachments) conditionsOfPaths() {
 	for _, id := range keys(a.t.src) {
 		api, ok := a.t.src[id].(object)
-		if kind, _ := typeOf(api); !ok || kind != prefix+"Api" || properties(api)[managed] != true {
+		if kind, _ := typeOf(api); !ok || kind != prefix+a.kind || properties(api)[managed] != true {
 			continue
 		}
 		body, _ := properties(api)["DefinitionBody"].(object)

@@ -36,6 +36,19 @@ Resources:
         UsagePlan: {CreateUsagePlan: PER_API}
         ResourcePolicy: {IpRangeWhitelist: [1.2.3.4], SourceVpcBlacklist: [vpc-1], CustomStatements: [{Action: x}]}
         Authorizers: {A: {FunctionArn: !GetAtt F.Arn, FunctionPayloadType: REQUEST, Identity: {Headers: [H], ReauthorizeEvery: 0}}}
+  H:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      StageName: !Ref Stage
+      Name: n
+      Tags: {a: b}
+      CorsConfiguration: {AllowOrigins: ["*"], MaxAge: 3}
+      Auth:
+        DefaultAuthorizer: J
+        EnableIamAuthorizer: true
+        Authorizers:
+          J: {JwtConfiguration: {Issuer: i, Audience: [a]}, IdentitySource: $request.header.A, AuthorizationScopes: [s]}
+          L: {FunctionArn: !GetAtt F.Arn, AuthorizerPayloadFormatVersion: 2.0, Identity: {Headers: [H], ReauthorizeEvery: 0}, EnableFunctionDefaultPermissions: true}
   F:
     Type: AWS::Serverless::Function
     Condition: On
@@ -51,6 +64,9 @@ Resources:
       Events:
         Implicit: {Type: Api, Properties: {Path: "/a/{id+}", Method: any, RequestParameters: [method.request.header.X: {Required: true, Caching: true}]}}
         Explicit: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /b, Method: GET, Auth: {Authorizer: NONE, ApiKeyRequired: false}, RequestModel: {Model: M, ValidateBody: true}, TimeoutInMillis: 3}}
+        Http: {Type: HttpApi, Properties: {Path: "/a/{id+}", Method: any, TimeoutInMillis: 3}}
+        Rest: {Type: HttpApi}
+        Route: {Type: HttpApi, Properties: {ApiId: !Ref H, Path: /r, Method: POST, PayloadFormatVersion: "1.0", Auth: {Authorizer: L, AuthorizationScopes: [t]}, RouteSettings: {ThrottlingRateLimit: 3}}}
         Bucket: {Type: S3, Properties: {Bucket: !Ref Bucket, Events: [s3:ObjectCreated:*]}}
         Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute), Enabled: true}}
         Queue: {Type: SQS, Properties: {Queue: arn, BatchSize: 3, DestinationConfig: {OnFailure: {Type: SNS, Destination: d}}}}

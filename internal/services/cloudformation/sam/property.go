@@ -31,6 +31,12 @@ var apiProperties = propertyKinds{
 	"ApiKeySourceType": "str", "Policy": "str|map", "SecurityPolicy": "str", "EndpointAccessMode": "str",
 }
 
+var httpAPIProperties = propertyKinds{
+	managed: "bool", "Name": "any", "StageName": "str|map", "Tags": "map", "DefinitionBody": "map", "DefinitionUri": "str|map", "StageVariables": "map",
+	"CorsConfiguration": "bool|map", "AccessLogSettings": "map", "DefaultRouteSettings": "map", "Auth": "map", "RouteSettings": "map",
+	"FailOnWarnings": "bool", "Description": "str", "DisableExecuteApiEndpoint": "bool", "PropagateTags": "bool",
+}
+
 var tableProperties = propertyKinds{
 	"PointInTimeRecoverySpecification": "any", "PrimaryKey": "map", "ProvisionedThroughput": "map", "TableName": "str|map", "Tags": "map", "SSESpecification": "map",
 }
@@ -44,7 +50,7 @@ var layerProperties = propertyKinds{
 // that SAM does not know.
 var later = map[string]string{
 	"DeploymentPreference": "Function", "EventInvokeConfig": "Function", "CapacityProviderConfig": "Function", "FunctionScalingConfig": "Function",
-	"Domain": "Api", "AlwaysDeploy": "Api",
+	"Domain": "Api HttpApi", "AlwaysDeploy": "Api",
 }
 
 // check refuses properties that are unknown, missing or of the wrong type.
@@ -56,7 +62,7 @@ func (m *macro) check(kinds propertyKinds) {
 			k, ok = kinds["*"+name]
 		}
 		if !ok {
-			if later[name] == strings.TrimPrefix(kind, prefix) {
+			if strings.Contains(" "+later[name]+" ", " "+strings.TrimPrefix(kind, prefix)+" ") {
 				refuseProperty(m.id, name, "property %s of %s is not supported yet.", name, kind)
 			}
 			refuseProperty(m.id, name, "property %s not defined for resource of type %s", name, kind)

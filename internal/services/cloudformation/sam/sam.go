@@ -185,15 +185,19 @@ func (t *transform) prepare() {
 		if kind == prefix+"Api" && !truthy(props["DefinitionBody"]) && !truthy(props["DefinitionUri"]) {
 			props["DefinitionBody"], props[managed] = skeleton(), true
 		}
+		if kind == prefix+"HttpApi" && !truthy(props["DefinitionBody"]) && !truthy(props["DefinitionUri"]) {
+			props["DefinitionBody"], props[managed] = skeleton3(), true
+		}
 	}
-	t.implicitAPI()
+	t.implicitAPI(flavour{"Api", implicitREST, "Prod", "RestApiId"})
+	t.implicitAPI(flavour{"HttpApi", implicitHTTP, defaultRoute, "ApiId"})
 	t.globals()
 }
 
 // order is that in which resources are worked on: functions first, because their
 // events become part of APIs.
 func (t *transform) order() []string {
-	rank := map[string]int{"Function": 0, "Api": 1}
+	rank := map[string]int{"Function": 0, "Api": 1, "HttpApi": 1}
 	var out []string
 	for id, r := range t.src {
 		if kind, _ := typeOf(r); strings.HasPrefix(kind, prefix) {
@@ -227,6 +231,9 @@ func (t *transform) resource(id string) {
 	case "Api":
 		m.check(apiProperties)
 		m.api()
+	case "HttpApi":
+		m.check(httpAPIProperties)
+		m.httpAPI()
 	case "SimpleTable":
 		m.check(tableProperties)
 		m.table()
