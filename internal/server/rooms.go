@@ -60,7 +60,8 @@ func (s *Server) furnish(ctx context.Context) error {
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate}),
-		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
+		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
+			Presign: s.presign, Signer: s.secrets.Account}),
 	)
 	return nil
 }

@@ -53,6 +53,9 @@ func fields(t reflect.Type) []field {
 }
 
 func properties(v any) []Property {
+	if _, open := v.(Open); open {
+		return nil
+	}
 	var out []Property
 	for _, f := range fields(reflect.TypeOf(v)) {
 		out = append(out, f.Property)
@@ -61,6 +64,10 @@ func properties(v any) []Property {
 }
 
 func decode(props map[string]any, into any) []Problem {
+	if open, ok := into.(*Open); ok {
+		*open = props
+		return nil
+	}
 	d := decoder{}
 	d.structure(props, reflect.ValueOf(into).Elem(), nil)
 	return d.bad

@@ -31,7 +31,7 @@ type Type struct {
 	Name       string // "AWS::S3::Bucket"
 	Properties []Property
 	// Attributes are the names that Fn::GetAtt takes, besides those that begin
-	// with one of them and a dot.
+	// with one of them and a dot. AnyAttribute stands for all names.
 	Attributes []string
 
 	create func(ctx context.Context, rq *Request, props map[string]any) (State, error)
@@ -60,6 +60,7 @@ type Request struct {
 	StackName       string
 	StackID         string
 	LogicalID       string
+	Type            string // as the template names it
 	// Token is unique to this step and the same when it is repeated after a
 	// crash: use it for client tokens, and to derive generated names.
 	Token string
@@ -75,7 +76,15 @@ type State struct {
 	ID         string         // the physical id, which is what Ref gives unless Ref is set
 	Ref        string         // what Ref gives, if it differs from the id
 	Attributes map[string]any // what Fn::GetAtt gives
+	// NoEcho says that the attributes are secrets, which events do not show.
+	NoEcho bool
 }
+
+// AnyAttribute, as one of a type's Attributes, stands for every name.
+const AnyAttribute = "*"
+
+// Open are the properties of a type that takes any.
+type Open map[string]any
 
 // Problem is a property that is wrong: where, and what was expected.
 type Problem struct {

@@ -140,8 +140,8 @@ func (r *run) remove(ctx context.Context, rec *resourceRecord, x *existing, keep
 		return false, err
 	}
 	var err error
-	if t := r.s.types()[x.Type]; t != nil {
-		err = t.Delete(ctx, r.request(rec.ID, "delete"), x.Physical, x.Properties)
+	if t := r.s.types().of(x.Type); t != nil {
+		err = t.Delete(ctx, r.request(rec.ID, x.Type, "delete"), x.Physical, x.Properties)
 	} else {
 		err = invalid(errUnknownType(x.Type))
 	}

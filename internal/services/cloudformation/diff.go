@@ -44,7 +44,7 @@ func (p *plan) compare(recs map[string]*resourceRecord, prior, spec *specRecord)
 		if err != nil {
 			return nil, err
 		}
-		t := p.types[p.tmpl.Resources[id].Type]
+		t := p.types.of(p.tmpl.Resources[id].Type)
 		rec := recs[id]
 		if rec == nil || rec.Physical == "" {
 			out = append(out, change{Action: api.ChangeActionAdd, Logical: id, Type: t.Name, After: asContext(props)})

@@ -26,9 +26,12 @@
 //   - The operations that begin a stack operation may linger for a moment
 //     (Deps.Linger) before they answer, so that clients that poll every 30 s find
 //     a small stack ready when they first look.
-//   - A resource whose creation a crash interrupted is created again with the same
-//     token. If a room then says that the name exists which the platform gave in
-//     this step, the resource is taken up as it is.
+//   - A resource whose creation a crash interrupted is looked for at the next start,
+//     among what was not there before it began; what is found is completed, and
+//     otherwise it is created again with the same token.
+//   - A custom resource's provider may be asked twice, with the same RequestId, if
+//     the server ends between its invocation and the note of that. Its ResponseURL
+//     is an address of this server, http where the server speaks http.
 //   - In-flight resources are let finish when another fails; AWS cancels them.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.

@@ -144,7 +144,7 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 		return r.fails(ctx, rec)
 	}
 	changed := changes(rec.Properties, props)
-	t := r.plan.types[want.Type]
+	t := r.plan.types.of(want.Type)
 	if r.tagsChanged && t.InPlace([]string{"Tags"}) && hasProperty(t.Properties, "Tags") && !slices.Contains(changed, "Tags") {
 		changed = append(changed, "Tags")
 	}
@@ -271,13 +271,18 @@ func (r *run) change(ctx, steps context.Context, rec *resourceRecord, want exist
 		return r.fails(ctx, rec)
 	}
 	next.Status, next.Reason = api.ResourceStatusUpdateComplete, ""
-	return graph.Done, r.save(ctx, &next, eventRecord{Physical: next.Physical, Status: next.Status, Properties: text})
+	events := []eventRecord{{Physical: next.Physical, Status: next.Status, Properties: text}}
+	if next.Physical != rec.Physical { // the provider of a custom resource decides that
+		const why = "Requested update required the provider to create a new physical resource"
+		events = append([]eventRecord{{Physical: next.Physical, Status: api.ResourceStatusUpdateInProgress, Reason: why, Properties: text}}, events...)
+	}
+	return graph.Done, r.save(ctx, &next, events...)
 }
 
 // amend changes a resource in place to rec's properties.
 func (r *run) amend(ctx context.Context, rec *resourceRecord, physical string, old map[string]any, step string) error {
-	st, err := r.s.types()[rec.Type].Update(ctx, r.request(rec.ID, step), physical, old, rec.Properties)
-	rec.Physical, rec.Ref, rec.Attributes = st.ID, st.Ref, st.Attributes
+	st, err := r.s.types().of(rec.Type).Update(ctx, r.request(rec.ID, rec.Type, step), physical, old, rec.Properties)
+	rec.take(st)
 	if rec.Physical == "" {
 		rec.Physical = physical
 	}

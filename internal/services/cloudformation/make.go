@@ -15,7 +15,7 @@ import (
 // make creates a resource and notes what came of it. again says that it may have
 // been made before a restart, without anybody having noted it: then it is taken up.
 func (r *run) make(ctx context.Context, rec *resourceRecord, again bool) error {
-	t, rq := r.plan.types[rec.Type], r.request(rec.ID, "create")
+	t, rq := r.plan.types.of(rec.Type), r.request(rec.ID, rec.Type, "create")
 	var st resource.State
 	var err error
 	found, ok := resource.State{}, false
@@ -30,11 +30,16 @@ func (r *run) make(ctx context.Context, rec *resourceRecord, again bool) error {
 	default:
 		st, err = t.Create(ctx, rq, rec.Properties)
 	}
-	rec.Physical, rec.Ref, rec.Attributes = st.ID, st.Ref, st.Attributes
+	rec.take(st)
 	if err == nil && st.ID == "" {
 		err = fmt.Errorf("the type %s gave no physical id", rec.Type)
 	}
 	return err
+}
+
+// take notes what a resource type said of what it made.
+func (x *existing) take(st resource.State) {
+	x.Physical, x.Ref, x.Attributes, x.NoEcho = st.ID, st.Ref, st.Attributes, st.NoEcho
 }
 
 // repeat creates a resource of a type that cannot find what an earlier attempt
@@ -61,11 +66,11 @@ func (r *run) repeat(ctx context.Context, t *resource.Type, rq *resource.Request
 // not ask goes without: then an interrupted creation is simply begun anew.
 func (r *run) look(ctx context.Context, rec *resourceRecord, x *existing) {
 	rec.Making, rec.Others = nil, nil
-	t := r.s.types()[x.Type]
+	t := r.s.types().of(x.Type)
 	if t == nil || !t.Finds() {
 		return
 	}
-	found, err := t.Find(ctx, r.request(rec.ID, "create"), x.Properties)
+	found, err := t.Find(ctx, r.request(rec.ID, x.Type, "create"), x.Properties)
 	if err != nil {
 		return
 	}
@@ -135,10 +140,10 @@ func (r *run) left(rec *resourceRecord) (resource.State, bool) {
 // belongs to no resource of any stack nor to what is claimed, by type and id.
 func (r *run) orphan(ctx context.Context, rec *resourceRecord, claimed map[[2]string]bool) (resource.State, bool) {
 	x := rec.Making
-	if x == nil || r.s.types()[x.Type] == nil {
+	if x == nil || r.s.types().of(x.Type) == nil {
 		return resource.State{}, false
 	}
-	found, err := r.s.types()[x.Type].Find(ctx, r.request(rec.ID, "create"), x.Properties)
+	found, err := r.s.types().of(x.Type).Find(ctx, r.request(rec.ID, x.Type, "create"), x.Properties)
 	if err != nil || len(found) == 0 {
 		return resource.State{}, false
 	}

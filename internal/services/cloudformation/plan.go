@@ -28,11 +28,12 @@ type plan struct {
 	// copied and used in parallel.
 	eval intrinsic.Scope
 	// active are the resources whose condition holds; deps what each depends on.
-	active map[string]bool
-	deps   graph.Graph
-	order  []string
-	types  map[string]*resource.Type
-	origin call.Incoming // how the caller reached the server
+	active  map[string]bool
+	deps    graph.Graph
+	order   []string
+	types   catalog
+	stackID string
+	origin  call.Incoming // how the caller reached the server
 
 	mu      sync.Mutex
 	imports map[string]bool // exports that are used
@@ -49,7 +50,7 @@ func (s *Service) plan(ctx context.Context, sc scope, spec *specRecord, source *
 	if err != nil {
 		return nil, invalid(err)
 	}
-	p := &plan{tmpl: tmpl, active: map[string]bool{}, deps: graph.Graph{}, types: s.types(), imports: map[string]bool{}, origin: call.Incoming{Scheme: spec.Scheme, Host: spec.Host}}
+	p := &plan{tmpl: tmpl, active: map[string]bool{}, deps: graph.Graph{}, types: s.types(), stackID: id, imports: map[string]bool{}, origin: call.Incoming{Scheme: spec.Scheme, Host: spec.Host}}
 	if err := intrinsic.Check(tmpl); err != nil {
 		return nil, p.invalid(err)
 	}
@@ -139,7 +140,7 @@ func (p *plan) knownTypes() error {
 	types, where := map[string]bool{}, []string{}
 	for _, id := range p.tmpl.Order {
 		t := p.tmpl.Resources[id].Type
-		if p.types[t] != nil {
+		if p.types.of(t) != nil {
 			continue
 		}
 		types[t] = true
@@ -267,7 +268,7 @@ func dynamicReference(v any) string {
 // check finds what is wrong with a resource's properties.
 func (p *plan) check(id string, props map[string]any) error {
 	r := p.tmpl.Resources[id]
-	bad := p.types[r.Type].Check(props)
+	bad := p.types.of(r.Type).Check(props)
 	if len(bad) == 0 {
 		return nil
 	}
@@ -310,7 +311,7 @@ func (p *plan) policies(id string) (deletion, replacement string, err error) {
 // meaningless lists the properties that are set and have no meaning here.
 func (p *plan) meaningless(id string, props map[string]any) []string {
 	var out []string
-	for _, d := range p.types[p.tmpl.Resources[id].Type].Properties {
+	for _, d := range p.types.of(p.tmpl.Resources[id].Type).Properties {
 		if _, set := props[d.Name]; set && d.Meaningless {
 			out = append(out, d.Name)
 		}
@@ -403,7 +404,7 @@ func (v *view) GetAtt(id, attribute string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := v.plan.types[v.plan.tmpl.Resources[id].Type]
+	t := v.plan.types.of(v.plan.tmpl.Resources[id].Type)
 	if !hasAttribute(t, attribute) {
 		return nil, &intrinsic.Error{Text: "Template error: resource " + id + " does not support attribute type " + attribute + " in Fn::GetAtt"}
 	}
@@ -412,6 +413,9 @@ func (v *view) GetAtt(id, attribute string) (any, error) {
 	}
 	if a, ok := lookup(x.Attributes, attribute); ok {
 		return a, nil
+	}
+	if hasAttribute(t, resource.AnyAttribute) {
+		return nil, &intrinsic.Error{Text: "CustomResource attribute error: Vendor response doesn't contain " + attribute + " attribute in object " + v.plan.stackID + "|" + id + "|" + x.Physical}
 	}
 	return nil, &intrinsic.Error{Text: "Template error: resource " + id + " has no value for attribute " + attribute}
 }
@@ -426,7 +430,7 @@ func (v *view) ask(id string) (*existing, error) {
 
 func hasAttribute(t *resource.Type, name string) bool {
 	for _, a := range t.Attributes {
-		if name == a || strings.HasPrefix(name, a+".") {
+		if a == resource.AnyAttribute || name == a || strings.HasPrefix(name, a+".") {
 			return true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
 // parallel is how many resources of one stack are worked on at a time.
@@ -269,6 +270,15 @@ func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn)
 			if err := tx.Delete(r.sc.runningKey(r.st.ID)); err != nil {
 				return err
 			}
+			asked := r.sc.key("asked", r.st.ID)
+			for p, err := range tx.Scan(asked, data.PrefixEnd(asked), false) {
+				if err != nil {
+					return err
+				}
+				if err := tx.Delete(p.Key); err != nil {
+					return err
+				}
+			}
 		}
 		if err := put(tx, r.sc.stackKey(r.st.ID), r.st); err != nil {
 			return err
@@ -298,6 +308,7 @@ func (r *run) save(ctx context.Context, rec *resourceRecord, events ...eventReco
 	r.mu.Unlock()
 	now := r.s.d.Clock.Now()
 	rec.Updated = now
+	mask := r.mask()
 	return r.s.d.Store.Update(ctx, func(tx data.Txn) error {
 		for i := range events {
 			e := events[i]
@@ -306,12 +317,33 @@ func (r *run) save(ctx context.Context, rec *resourceRecord, events ...eventReco
 			if e.Type == "" {
 				e.Type = rec.Type
 			}
+			e.Properties = mask.Replace(e.Properties)
 			if err := put(tx, r.sc.eventKey(r.st.ID, from+int64(i)), &e); err != nil {
 				return err
 			}
 		}
 		return put(tx, r.sc.resourceKey(r.st.ID, rec.ID), rec)
 	})
+}
+
+// mask hides the secrets in the properties that events show: attributes of custom
+// resources that say so.
+func (r *run) mask() *strings.Replacer {
+	var pairs []string
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range r.recs {
+		if !rec.NoEcho {
+			continue
+		}
+		for _, v := range rec.Attributes {
+			if text, ok := template.Text(v); ok && text != "" {
+				quoted := template.JSON(text)
+				pairs = append(pairs, quoted[1:len(quoted)-1], hidden)
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // rec returns a copy of a resource's record, nil if there is none.

@@ -12,7 +12,7 @@ type cdkMetadata struct {
 }
 
 // ownTypes are the resource types of this room.
-func ownTypes() []resource.Type {
+func (s *Service) ownTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::CDK::Metadata", resource.Handlers[cdkMetadata]{
 			Create: func(_ context.Context, rq *resource.Request, _ *cdkMetadata) (resource.State, error) {
@@ -23,5 +23,17 @@ func ownTypes() []resource.Type {
 			},
 			Delete: func(context.Context, *resource.Request, string, *cdkMetadata) error { return nil },
 		}),
+		s.customType(customName),
 	}
+}
+
+// catalog are the resource types by name.
+type catalog map[string]*resource.Type
+
+// of returns a type, nil if there is none. Types of custom resources may have any name.
+func (c catalog) of(name string) *resource.Type {
+	if customTypeName.MatchString(name) {
+		return c[customName]
+	}
+	return c[name]
 }

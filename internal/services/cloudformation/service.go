@@ -26,22 +26,27 @@ type Deps struct {
 	// Linger is how long the operations that begin a stack operation wait for its
 	// end before they answer; zero answers at once.
 	Linger time.Duration
+	// Presign returns an address to which whoever has it may put an object for so
+	// long, signed for an identity of the account Signer. Without it custom
+	// resources and wait conditions are refused.
+	Presign func(region, bucket, key string, valid time.Duration) string
+	Signer  string
 }
 
 // Service is the room.
 type Service struct {
 	d     Deps
 	plane plane
-	types func() map[string]*resource.Type
+	types func() catalog
 }
 
 // New makes the room.
 func New(d Deps) *Service {
 	s := &Service{d: d}
 	s.plane.init()
-	s.types = sync.OnceValue(func() map[string]*resource.Type {
-		m := map[string]*resource.Type{}
-		for _, t := range append(ownTypes(), d.Types()...) {
+	s.types = sync.OnceValue(func() catalog {
+		m := catalog{}
+		for _, t := range append(s.ownTypes(), d.Types()...) {
 			m[t.Name] = &t
 		}
 		return m

@@ -109,6 +109,7 @@ type existing struct {
 	Physical   string
 	Ref        string         `json:",omitempty"` // if it differs from Physical
 	Attributes map[string]any `json:",omitempty"`
+	NoEcho     bool           `json:",omitempty"` // the attributes are secrets
 	Properties map[string]any `json:",omitempty"`
 	// Deletion and Replacement are the policies in force.
 	Deletion    string   `json:",omitempty"`
@@ -166,6 +167,15 @@ type changeSetRecord struct {
 
 // exportRecord is an exported value.
 type exportRecord struct{ Stack, Name, Value string }
+
+// askedRecord is a request to a custom resource's provider.
+type askedRecord struct {
+	V        int       `json:"v"`
+	Deadline time.Time // the provider is late then
+	Response []byte    `json:",omitempty"` // as it came
+}
+
+func (sc scope) askedKey(stack, token string) []byte { return sc.key("asked", stack, token) }
 
 func put(tx data.Txn, key []byte, v any) error {
 	b, err := json.Marshal(v)

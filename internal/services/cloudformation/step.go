@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,11 +20,11 @@ func (r *run) token(id, step string) string {
 }
 
 // request is what a resource type is told of the step that it is to carry out.
-func (r *run) request(id, step string) *resource.Request {
+func (r *run) request(id, kind, step string) *resource.Request {
 	token := r.token(id, step)
 	rq := &resource.Request{
 		Caller: r.s.d.Caller, As: r.as, Account: r.sc.Account, Region: r.sc.Region,
-		StackName: r.st.Name, StackID: r.st.ID, LogicalID: id, Token: token,
+		StackName: r.st.Name, StackID: r.st.ID, LogicalID: id, Type: kind, Token: token,
 		Name: func(most int) string { return physicalName(r.st.Name, id, token, most) },
 	}
 	if r.spec != nil {
@@ -73,6 +74,10 @@ func (r *run) reason(id string, err error) string {
 	if late {
 		return cancelled
 	}
+	var said *saidError
+	if errors.As(err, &said) {
+		return said.text
+	}
 	f := fault.As(err)
 	if f != nil && f.Common == fault.Validation && (strings.HasPrefix(f.Message, "Template ") || strings.HasPrefix(f.Message, "Properties validation failed")) {
 		return f.Message
@@ -85,6 +90,11 @@ func (r *run) reason(id string, err error) string {
 	}
 	return fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)", message, r.token(id, "handler"), code)
 }
+
+// saidError is a failure whose words stand in the event as they are.
+type saidError struct{ text string }
+
+func (e *saidError) Error() string { return e.text }
 
 // handlerCode sorts a fault into the codes of resource handlers.
 // https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html

@@ -1,13 +1,10 @@
 package lambda
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
@@ -146,40 +143,6 @@ func checkFunction(p *functionProperties) (bad []resource.Problem) {
 		}
 	}
 	return bad
-}
-
-// inlineName is the name of the file that inline code becomes.
-func inlineName(runtime string) (string, error) {
-	switch {
-	case strings.HasPrefix(runtime, "nodejs"):
-		return "index.js", nil
-	case strings.HasPrefix(runtime, "python"):
-		return "index.py", nil
-	}
-	return "", fmt.Errorf("inline code is for Node.js and Python only, not for %s", runtime)
-}
-
-// inline makes a package of inline code. The same code gives the same package.
-func inline(runtime, code string) ([]byte, error) {
-	name, err := inlineName(runtime)
-	if err != nil {
-		return nil, api.InvalidParameterValueException("ZipFile: %s", err)
-	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
-	h.SetMode(0o644)
-	w, err := z.CreateHeader(h)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write([]byte(code)); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
 }
 
 func (p *functionProperties) code() (*api.FunctionCode, error) {
