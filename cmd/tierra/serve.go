@@ -17,6 +17,7 @@ import (
 // serverFlags are what `serve` and `up` share.
 type serverFlags struct {
 	data, listen, auth, metrics, log, network string
+	templateMemory                            int64 // in MiB
 }
 
 const dataHelp = "data folder (default $XDG_DATA_HOME/tierra)"
@@ -28,6 +29,7 @@ func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
 	to.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/ (off unless given)")
 	chooseVar(to, &f.log, "log", level, "how much to log", "debug", "info", "warn", "error")
 	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: they reach the server and nothing else", "host", "private")
+	to.Int64Var(&f.templateMemory, "template-memory", 192, "`MiB` that interpreters started ahead of their functions may hold together; 0: start none ahead")
 }
 
 func (f serverFlags) mode() call.Mode {
@@ -49,7 +51,7 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
 	return server.Start(ctx, server.Config{
 		Data: folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
-		Version: version, Path: os.Getenv("PATH"), Home: home,
+		Version: version, Path: os.Getenv("PATH"), Home: home, TemplateMemory: f.templateMemory << 20,
 	})
 }
 

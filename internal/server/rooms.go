@@ -34,6 +34,8 @@ func (s *Server) furnish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	templates := engine.NewTemplates(engine.TemplatesConfig{Launcher: launcher, Clock: s.clock, Memory: s.config.TemplateMemory})
+	s.later(templates.Close)
 	identity, err := iam.New(iam.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, SessionKey: s.secrets.SessionKey,
 		Root: iam.Root{Account: s.secrets.Account, AccessKey: s.secrets.AccessKey, Secret: s.secrets.Secret}})
 	if err != nil {
@@ -41,7 +43,7 @@ func (s *Server) furnish(ctx context.Context) error {
 	}
 	s.board.Gate.Identities = identity
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Key: s.secrets.DataKey,
-		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Network: s.config.Network,
+		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network,
 		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)

@@ -46,7 +46,10 @@ type Config struct {
 	Metrics string
 	Mode    call.Mode
 	Network sandbox.Network // that functions are in, unless theirs says otherwise
-	Log     *slog.Logger
+	// TemplateMemory is what interpreters that wait for functions may hold
+	// together, in bytes; 0 starts none ahead.
+	TemplateMemory int64
+	Log            *slog.Logger
 	// Version is what the platform's own pages say.
 	Version string
 	// Path (as the variable PATH) and Home are where interpreters are looked for.

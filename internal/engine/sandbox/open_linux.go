@@ -192,9 +192,6 @@ func (l *launcher) describe(network, ahead bool) Tier {
 	} else {
 		t.Lacks = append(t.Lacks, "no private network: functions reach what the host reaches")
 	}
-	if !ahead {
-		t.Lacks = append(t.Lacks, "no start ahead: every environment starts its runtime afresh")
-	}
 	t.Lacks = append(t.Lacks, "on the host's network, abstract unix sockets and loopback services of the host can be reached")
 	if l.cgroups != nil {
 		t.Holds = append(t.Holds, "limits of memory, tasks and CPU")

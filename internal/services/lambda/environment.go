@@ -63,7 +63,7 @@ func (p *pool) newEnvironment() (*environment, error) {
 		name: begin.Format("2006/01/02") + "/[" + v.Version + "]" + hex.EncodeToString(s.ids.Bytes(16)),
 	}
 	e.e, err = engine.Start(pl.ctx, engine.Config{
-		Launcher: pl.deps.Launcher, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir, Layers: layers,
+		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
 		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line,
 	})
@@ -178,7 +178,7 @@ func (e *environment) serve(inv *invocation) (outcome, error) {
 	// The environment ends with the server, not with the caller.
 	res, err := e.e.Invoke(p.ps.p.ctx, &engine.Invocation{
 		RequestID: inv.id, Payload: inv.payload, Deadline: s.clock.Now().Add(timeout), Timeout: timeout,
-		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context,
+		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context, Stream: inv.stream,
 	})
 	if err != nil {
 		if p.ps.p.ctx.Err() != nil {
