@@ -10,8 +10,10 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
+	"github.com/tierra-cloud/tierra/internal/edge/inside"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/gen"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/dynamodb"
@@ -61,7 +63,8 @@ func (s *Server) furnish(ctx context.Context) error {
 		keys,
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
-		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate}),
+		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,
+			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound()}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
 			Presign: s.presign, Signer: s.secrets.Account}),
 	)

@@ -13,14 +13,16 @@
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 //
 // # Refused by name
 //
-// Authorization of type COGNITO_USER_POOLS, API keys, request validators,
-// integrations of type AWS, HTTP and HTTP_PROXY, VPC links, mapping templates
-// that have references or directives, mappings of an integration's request,
-// caches, canaries, throttling, access and execution logs, tracing, client
-// certificates, private endpoints, compression, custom domains.
+// Authorization of type COGNITO_USER_POOLS, API keys, request validators, VPC
+// links, caches, canaries, throttling, access and execution logs, tracing, client
+// certificates, private endpoints, compression, custom domains; #include and
+// #parse in mapping templates; request mappings and content handling of proxies to
+// functions.
 //
 // # Without meaning here
 //
@@ -34,6 +36,12 @@
 //
 // # Differences
 //
+//   - A mapping template whose #foreach takes more than 1,000 turns fails, as does
+//     one that takes too much time or memory (package vtl has the limits).
+//   - Regular expressions in templates and selection patterns have no look-around
+//     and no back references: they take linear time.
+//   - An integration with an action of a service that speaks AWS's query protocol
+//     gets its XML, never JSON.
 //   - Header names reach functions in canonical spelling ("X-My-Header"),
 //     because the HTTP server keeps no other.
 //   - requestContext.domainName has a port where callers need one.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
 )
@@ -34,6 +35,9 @@ type exchange struct {
 	status  int
 	headers []proxy.Header
 	body    []byte
+
+	overrides mapping.Overrides // by templates
+	answered  *result           // of a backend
 
 	params   [8]route.Param
 	extra    [5]proxy.Header

@@ -73,7 +73,7 @@ func integrationAnswer(r *definition.Resource, i *definition.Integration) *api.I
 	out := &api.Integration{
 		Type: &i.Type, HttpMethod: opt.NonZero(i.HTTPMethod), Uri: opt.NonZero(i.URI), Credentials: opt.NonZero(i.Credentials),
 		RequestTemplates: i.Templates, PassthroughBehavior: new(i.PassthroughBehavior()), TimeoutInMillis: new(i.TimeoutMillis()),
-		CacheNamespace: &r.ID,
+		CacheNamespace: &r.ID, RequestParameters: i.Parameters, ContentHandling: opt.NonZero(i.Convert),
 	}
 	for status, x := range i.Responses {
 		if out.IntegrationResponses == nil {
@@ -85,14 +85,14 @@ func integrationAnswer(r *definition.Resource, i *definition.Integration) *api.I
 }
 
 func integrationResponseAnswer(status string, x *definition.IntegrationResponse) *api.IntegrationResponse {
-	return &api.IntegrationResponse{StatusCode: &status, SelectionPattern: x.Pattern, ResponseParameters: x.Parameters, ResponseTemplates: x.Templates}
+	return &api.IntegrationResponse{StatusCode: &status, SelectionPattern: x.Pattern, ResponseParameters: x.Parameters, ResponseTemplates: x.Templates, ContentHandling: opt.NonZero(x.Convert)}
 }
 
 func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *api.PutIntegrationRequest) (out *api.Integration, err error) {
 	err = refuseAny(
 		given{"connectionType VPC_LINK", opt.Val(in.ConnectionType) == api.ConnectionTypeVpcLink}, given{"connectionId", in.ConnectionId != nil},
-		given{"requestParameters of an integration", len(in.RequestParameters) > 0}, given{"cacheNamespace", in.CacheNamespace != nil},
-		given{"cacheKeyParameters", len(in.CacheKeyParameters) > 0}, given{"contentHandling", in.ContentHandling != nil},
+		given{"cacheNamespace", in.CacheNamespace != nil},
+		given{"cacheKeyParameters", len(in.CacheKeyParameters) > 0},
 		given{"tlsConfig", in.TlsConfig != nil}, given{"integrationTarget", in.IntegrationTarget != nil},
 		given{"responseTransferMode STREAM", opt.Val(in.ResponseTransferMode) == api.ResponseTransferModeStream},
 	)
@@ -102,6 +102,7 @@ func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *a
 	i := &definition.Integration{
 		Type: *in.Type, HTTPMethod: opt.Val(in.IntegrationHttpMethod), URI: opt.Val(in.Uri), Credentials: opt.Val(in.Credentials),
 		Templates: in.RequestTemplates, Passthrough: opt.Val(in.PassthroughBehavior), Timeout: opt.Val(in.TimeoutInMillis),
+		Parameters: in.RequestParameters, Convert: opt.Val(in.ContentHandling),
 	}
 	if in.TimeoutInMillis != nil && *in.TimeoutInMillis == 0 {
 		i.Timeout = -1 // out of range, unlike an absent one
@@ -112,6 +113,9 @@ func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *a
 			return err
 		}
 		if err := i.Check(); err != nil {
+			return err
+		}
+		if err := m.CheckDeclared(i); err != nil {
 			return err
 		}
 		m.Integration = i
@@ -141,7 +145,7 @@ func (s *Service) updateIntegration(ctx context.Context, rq *call.Authorized, in
 		i := m.Integration
 		e := edits{
 			"replace /uri": text(&i.URI), "replace /httpMethod": text(&i.HTTPMethod), "replace /credentials": text(&i.Credentials),
-			"replace /passthroughBehavior": text(&i.Passthrough), "replace /type": text(&i.Type),
+			"replace /passthroughBehavior": text(&i.Passthrough), "replace /type": text(&i.Type), "replace /contentHandling": text(&i.Convert),
 			"replace /timeoutInMillis": func(_, v string) error {
 				n, err := strconv.ParseInt(v, 10, 32)
 				if err != nil || n == 0 {
@@ -150,11 +154,16 @@ func (s *Service) updateIntegration(ctx context.Context, rq *call.Authorized, in
 				i.Timeout = int32(n)
 				return nil
 			},
-			"remove /credentials": func(_, _ string) error { i.Credentials = ""; return nil },
+			"remove /credentials":     func(_, _ string) error { i.Credentials = ""; return nil },
+			"remove /contentHandling": func(_, _ string) error { i.Convert = ""; return nil },
 		}
 		e.entries("/requestTemplates", &i.Templates)
-		err = e.apply(in.PatchOperations, "/requestParameters", "/cache", "/contentHandling", "/connection", "/tlsConfig", "/responseTransferMode", "/integrationTarget")
+		e.entries("/requestParameters", &i.Parameters)
+		err = e.apply(in.PatchOperations, "/cache", "/connection", "/tlsConfig", "/responseTransferMode", "/integrationTarget")
 		if err != nil {
+			return err
+		}
+		if err := m.CheckDeclared(i); err != nil {
 			return err
 		}
 		out = integrationAnswer(r, i)
@@ -174,10 +183,7 @@ func (s *Service) deleteIntegration(ctx context.Context, rq *call.Authorized, in
 }
 
 func (s *Service) putIntegrationResponse(ctx context.Context, rq *call.Authorized, in *api.PutIntegrationResponseRequest) (out *api.IntegrationResponse, err error) {
-	if in.ContentHandling != nil {
-		return nil, refuse("contentHandling")
-	}
-	x := &definition.IntegrationResponse{Pattern: in.SelectionPattern, Parameters: in.ResponseParameters, Templates: in.ResponseTemplates}
+	x := &definition.IntegrationResponse{Pattern: in.SelectionPattern, Parameters: in.ResponseParameters, Templates: in.ResponseTemplates, Convert: opt.Val(in.ContentHandling)}
 	err = s.edit(ctx, rq, *in.RestApiId, func(d *definition.API) error {
 		_, m, err := findIntegration(d, in.ResourceId, in.HttpMethod)
 		if err != nil {
@@ -230,10 +236,12 @@ func (s *Service) updateIntegrationResponse(ctx context.Context, rq *call.Author
 		e := edits{
 			"replace /selectionPattern": func(_, v string) error { x.Pattern = &v; return nil },
 			"remove /selectionPattern":  func(_, _ string) error { x.Pattern = nil; return nil },
+			"replace /contentHandling":  text(&x.Convert),
+			"remove /contentHandling":   func(_, _ string) error { x.Convert = ""; return nil },
 		}
 		e.entries("/responseParameters", &x.Parameters)
 		e.entries("/responseTemplates", &x.Templates)
-		if err := e.apply(in.PatchOperations, "/contentHandling"); err != nil {
+		if err := e.apply(in.PatchOperations); err != nil {
 			return err
 		}
 		out = integrationResponseAnswer(*in.StatusCode, x)

@@ -28,37 +28,45 @@ type lambdaProxy struct {
 var errTimeout = errors.New("the integration's time is up")
 
 func (p *lambdaProxy) run(ctx context.Context, s *Service, x *exchange) *failure {
+	event := p.template.Append(make([]byte, 0, p.template.Size(&x.rq)), &x.rq)
+	out, failed := p.invoke(ctx, s, x, &lambda.InvocationRequest{FunctionName: &p.function, Payload: event})
+	switch {
+	case failed != nil:
+		return failed
+	case out.FunctionError != nil:
+		return badResponse
+	}
+	return x.take(out.Payload)
+}
+
+// invoke invokes the function and gives it no more than the timeout.
+func (p *lambdaProxy) invoke(ctx context.Context, s *Service, x *exchange, in *lambda.InvocationRequest) (*lambda.InvocationResponse, *failure) {
 	as := p.role
 	if as == nil {
 		a, ok := p.as[x.rq.Method]
 		if !ok { // an HTTP method that API Gateway does not have
-			return noRoute
+			return nil, noRoute
 		}
 		as = &a
 	}
-	event := p.template.Append(make([]byte, 0, p.template.Size(&x.rq)), &x.rq)
-
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := s.clock.AfterFunc(p.timeout, func() { cancel(errTimeout) })
-	out, err := call.Do(ctx, s.caller, as.From(x.in), lambda.Invoke, &lambda.InvocationRequest{FunctionName: &p.function, Payload: event})
+	out, err := call.Do(ctx, s.caller, as.From(x.in), lambda.Invoke, in)
 	stop()
 	late := errors.Is(context.Cause(ctx), errTimeout)
 	cancel(nil)
-	if err == nil {
-		if out.FunctionError != nil {
-			return badResponse
-		}
-		return x.take(out.Payload)
-	}
 	switch {
+	case err == nil:
+		return out, nil
 	case late:
-		return timedOut
+		return nil, timedOut
 	case fault.Is(err, "RequestTooLargeException"), fault.Is(err, "RequestEntityTooLargeException"):
-		return tooLarge
+		return nil, tooLarge
 	}
 	// The function is not there, may not be called, or cannot run: the caller
 	// learns no more than AWS tells.
-	return misconfigure
+	x.note = err.Error()
+	return nil, misconfigure
 }
 
 // take makes a function's response the answer.

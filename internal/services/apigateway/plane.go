@@ -6,14 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/textproto"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
 	"github.com/tierra-cloud/tierra/internal/policy"
@@ -219,34 +216,6 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 	return ls, nil
 }
 
-func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method) (integration, error) {
-	i := m.Integration
-	if i.Type == definition.Mock {
-		return compileMock(i)
-	}
-	function, ok := i.Function(ls.variables)
-	if !ok || i.HTTPMethod != "POST" && i.HTTPMethod != route.Any {
-		return misconfigured{}, nil
-	}
-	p := &lambdaProxy{
-		function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond,
-		template: proxy.NewTemplate(ls.facts(r, path, m)),
-	}
-	if i.Credentials != "" {
-		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))
-		return p, nil
-	}
-	verbs := []string{method}
-	if method == route.Any {
-		verbs = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-	}
-	p.as = make(map[string]call.As, len(verbs))
-	for _, v := range verbs {
-		p.as[v] = call.AsService(servicePrincipal, ls.methodARN(v, path), ls.account, ls.region)
-	}
-	return p, nil
-}
-
 // facts are what the events of a method tell about it.
 func (ls *liveStage) facts(r *definition.Resource, path string, m *definition.Method) proxy.Facts {
 	return proxy.Facts{
@@ -334,12 +303,4 @@ func (m mediaTypes) any() bool {
 		}
 	}
 	return false
-}
-
-// mockResponse is an integration response of a mock, compiled.
-type mockResponse struct {
-	status  int
-	pattern *regexp.Regexp // nil for the default
-	headers []mapped
-	bodies  map[string]string // by content type
 }

@@ -21,6 +21,10 @@ type Deps struct {
 	IDs   *ids.Source
 	// Caller invokes functions.
 	Caller call.Caller
+	// Wire calls actions of other services, with bodies that templates make.
+	Wire call.Wire
+	// Outbound sends the requests of HTTP integrations; nil sends none.
+	Outbound Transport
 	// Gate decides about callers of methods.
 	Gate *call.Gate
 }
@@ -31,8 +35,11 @@ type Service struct {
 	clock  clock.Clock
 	ids    *ids.Source
 	caller call.Caller
-	gate   *call.Gate
-	live   live
+	wire   call.Wire
+	// outbound keeps connections to backends.
+	outbound Transport
+	gate     *call.Gate
+	live     live
 	// verdicts are what authorizers said lately.
 	verdicts verdicts
 	// exchanges holds *exchange whose memory is used again.
@@ -41,7 +48,7 @@ type Service struct {
 
 // New makes the room.
 func New(d Deps) *Service {
-	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
+	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, wire: d.Wire, outbound: d.Outbound, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
 	s.exchanges.New = func() any { return new(exchange) }
 	return s
 }

@@ -21,8 +21,11 @@ const (
 
 // Integration types that act here.
 const (
-	Proxy = "AWS_PROXY"
-	Mock  = "MOCK"
+	Proxy     = "AWS_PROXY"
+	Mock      = "MOCK"
+	AWS       = "AWS"
+	HTTP      = "HTTP"
+	HTTPProxy = "HTTP_PROXY"
 )
 
 var (
@@ -130,7 +133,7 @@ func (m *Method) CheckMapped(status string, r *IntegrationResponse) error {
 		if err != nil {
 			return invalidMapping(err.Error())
 		}
-		if v.OfIntegration() {
+		if v.OfIntegration() && m.Integration != nil && m.Integration.Type == Mock {
 			return problem.Unsupported("mapping " + expr + " of an integration of type " + Mock)
 		}
 	}
@@ -138,24 +141,18 @@ func (m *Method) CheckMapped(status string, r *IntegrationResponse) error {
 		return problem.New("Invalid Response status code specified")
 	}
 	if r.Pattern != nil {
-		if _, err := regexp.Compile(*r.Pattern); err != nil {
+		if _, err := Selection(*r.Pattern); err != nil {
 			return problem.New("Invalid selection pattern specified.")
 		}
+	}
+	if err := checkConvert(r.Convert); err != nil {
+		return err
 	}
 	return checkTemplates(r.Templates)
 }
 
 func invalidMapping(text string) error {
 	return problem.New("Invalid mapping expression specified: Validation Result: warnings : [], errors : [%s]", text)
-}
-
-func checkTemplates(t map[string]string) error {
-	for typ, text := range t {
-		if err := mapping.Constant(text); err != nil {
-			return problem.New("Tierra does not support mapping templates with references or directives yet: in that for %s, %s.", typ, err)
-		}
-	}
-	return nil
 }
 
 // Check checks an integration as far as it does not depend on its method.
@@ -166,11 +163,14 @@ func (i *Integration) Check() error {
 			return err
 		}
 	case Mock:
-		if err := checkTemplates(i.Templates); err != nil {
+	case AWS:
+		if err := i.checkAction(); err != nil {
 			return err
 		}
-	case "AWS", "HTTP", "HTTP_PROXY":
-		return problem.Unsupported("integrations of type " + i.Type)
+	case HTTP, HTTPProxy:
+		if err := i.checkAddress(); err != nil {
+			return err
+		}
 	default:
 		return problem.New("Invalid integration type specified: %s", i.Type)
 	}
@@ -179,12 +179,15 @@ func (i *Integration) Check() error {
 	default:
 		return problem.New("Invalid passthrough behavior specified: %s", i.Passthrough)
 	}
+	if err := i.checkMappings(); err != nil {
+		return err
+	}
 	if i.Timeout != 0 && (i.Timeout < minTimeout || i.Timeout > maxTimeout) {
 		return problem.New("Timeout should be between %d ms and %d ms", minTimeout, maxTimeout)
 	}
 	if c := i.Credentials; c != "" {
-		if i.Type == Mock {
-			return problem.Unsupported("credentials of an integration of type " + Mock)
+		if i.Type == Mock || i.Type == HTTP || i.Type == HTTPProxy {
+			return problem.Unsupported("credentials of an integration of type " + i.Type)
 		}
 		a, ok := arn.Parse(c)
 		if !ok {

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/jsonpath"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/problem"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
 )
 
 // Vars is a request as expressions see it. What is not there is "".
@@ -26,7 +28,8 @@ type Vars interface {
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 var ContextNames = []string{
 	"accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType",
-	"extendedRequestId", "httpMethod", "identity.sourceIp", "identity.userAgent", "path", "protocol", "requestId", "requestTime",
+	"extendedRequestId", "httpMethod", "identity.accessKey", "identity.accountId", "identity.caller", "identity.sourceIp", "identity.user",
+	"identity.userAgent", "identity.userArn", "path", "protocol", "requestId", "requestTime",
 	"requestTimeEpoch", "resourceId", "resourcePath", "stage",
 }
 
@@ -39,13 +42,27 @@ const (
 	header
 	query
 	path
-	integration
+	body
+	answerHeader
+	answerBody
 )
 
 // Value is a parsed expression.
 type Value struct {
 	from source
 	name string // the text of a static value
+	path *jsonpath.Path
+}
+
+// Bodies are Vars that have payloads.
+type Bodies interface {
+	Vars
+	// RequestBody and AnswerBody return the payloads of the request and of the
+	// integration's answer.
+	RequestBody() []byte
+	AnswerBody() []byte
+	// AnswerHeader returns a header of the integration's answer.
+	AnswerHeader(name string) string
 }
 
 var prefixes = []struct {
@@ -54,27 +71,65 @@ var prefixes = []struct {
 }{
 	{"context.", context}, {"stageVariables.", stage},
 	{"method.request.header.", header}, {"method.request.querystring.", query}, {"method.request.path.", path},
-	{"integration.response.", integration},
+	{"method.request.multivalueheader.", header}, {"method.request.multivaluequerystring.", query}, {"method.request.body", body},
+	{"integration.response.header.", answerHeader}, {"integration.response.multivalueheader.", answerHeader}, {"integration.response.body", answerBody},
 }
 
 // Parse reads an expression of a parameter mapping.
 func Parse(expr string) (Value, error) {
 	if len(expr) >= 2 && expr[0] == '\'' && expr[len(expr)-1] == '\'' {
-		return Value{static, expr[1 : len(expr)-1]}, nil
+		return Value{from: static, name: expr[1 : len(expr)-1]}, nil
 	}
 	for _, p := range prefixes {
-		if name, ok := strings.CutPrefix(expr, p.prefix); ok && name != "" {
+		name, ok := strings.CutPrefix(expr, p.prefix)
+		if ok && (p.from == body || p.from == answerBody) {
+			v, err := parseBody(p.from, name)
+			if err != nil {
+				return Value{}, problem.New("Invalid mapping expression specified: %s", expr)
+			}
+			return v, nil
+		}
+		if ok && name != "" {
 			if p.from == context && !slices.Contains(ContextNames, name) && !strings.HasPrefix(name, "authorizer.") {
 				return Value{}, problem.New("Tierra does not know the variable %s", expr)
 			}
-			return Value{p.from, name}, nil
+			return Value{from: p.from, name: name}, nil
 		}
 	}
 	return Value{}, problem.New("Invalid mapping expression specified: %s", expr)
 }
 
+// parseBody reads what follows "method.request.body": nothing, or a JSONPath.
+func parseBody(from source, rest string) (Value, error) {
+	v := Value{from: from}
+	if rest == "" {
+		return v, nil
+	}
+	text, ok := strings.CutPrefix(rest, ".")
+	if !ok || text == "" {
+		return v, problem.New("a path is missing")
+	}
+	var err error
+	v.path, err = jsonpath.Parse(text)
+	return v, err
+}
+
 // OfIntegration reports whether the value is taken from an integration's response.
-func (v Value) OfIntegration() bool { return v.from == integration }
+func (v Value) OfIntegration() bool { return v.from >= answerHeader }
+
+// Parameter returns the name under which a method declares the parameter that
+// the value is taken from; "" if it is none.
+func (v Value) Parameter() string {
+	switch v.from {
+	case header:
+		return "header." + v.name
+	case query:
+		return "querystring." + v.name
+	case path:
+		return "path." + v.name
+	}
+	return ""
+}
 
 // In returns the value in a request.
 func (v Value) In(vars Vars) string {
@@ -92,7 +147,39 @@ func (v Value) In(vars Vars) string {
 	case static:
 		return v.name
 	}
+	b, ok := vars.(Bodies)
+	if !ok {
+		return ""
+	}
+	switch v.from {
+	case body:
+		return v.inside(b.RequestBody())
+	case answerBody:
+		return v.inside(b.AnswerBody())
+	case answerHeader:
+		return b.AnswerHeader(v.name)
+	}
 	return ""
+}
+
+// inside returns what the value's path leads to in a payload.
+func (v Value) inside(payload []byte) string {
+	if v.path == nil {
+		return string(payload)
+	}
+	root, err := vtl.ParseJSON(payload)
+	if err != nil {
+		return ""
+	}
+	x, ok := v.path.Find(root)
+	if !ok || x == nil {
+		return ""
+	}
+	switch x.(type) {
+	case *vtl.List, *vtl.Map:
+		return string(vtl.AppendJSON(nil, x))
+	}
+	return vtl.String(x)
 }
 
 // Text is a text with variables in it.
@@ -114,18 +201,18 @@ func ParseText(s string) (Text, error) {
 		}
 		known := false
 		for _, p := range prefixes {
-			known = known || p.from != integration && strings.HasPrefix(name, p.prefix)
+			known = known || p.from < answerHeader && strings.HasPrefix(name, p.prefix)
 		}
 		switch {
 		case !known:
-			t = append(t, Value{static, s[:min(i+1, len(s))]})
+			t = append(t, Value{from: static, name: s[:min(i+1, len(s))]})
 			s = s[min(i+1, len(s)):]
 		default:
 			v, err := Parse(name)
 			if err != nil {
 				return nil, err
 			}
-			t = append(t, Value{static, s[:i]}, v)
+			t = append(t, Value{from: static, name: s[:i]}, v)
 			s = s[i+1+len(name):]
 		}
 	}
@@ -147,24 +234,4 @@ func (t Text) Append(dst []byte, vars Vars) []byte {
 		dst = append(dst, v.In(vars)...)
 	}
 	return dst
-}
-
-// Constant checks that a mapping template has no reference and no directive, so
-// that it renders as it stands: the only kind that this version has.
-func Constant(template string) error {
-	for i := 0; i+1 < len(template); i++ {
-		next := template[i+1]
-		letter := next >= 'a' && next <= 'z' || next >= 'A' && next <= 'Z'
-		switch template[i] {
-		case '$':
-			if letter || next == '{' || next == '!' {
-				return problem.New("there is the reference %.20q", template[i:])
-			}
-		case '#':
-			if letter || strings.IndexByte("{#*@[", next) >= 0 {
-				return problem.New("there is the directive or comment %.20q", template[i:])
-			}
-		}
-	}
-	return nil
 }

@@ -343,13 +343,14 @@ func (im *importer) integration(m *definition.Method, o object) error {
 	i := &definition.Integration{
 		Type: strings.ToUpper(text(o["type"])), HTTPMethod: strings.ToUpper(text(o["httpMethod"])), URI: text(o["uri"]), Credentials: text(o["credentials"]),
 		Templates: texts(o["requestTemplates"]), Passthrough: strings.ToUpper(text(o["passthroughBehavior"])),
+		Parameters: texts(o["requestParameters"]), Convert: strings.ToUpper(text(o["contentHandling"])),
 	}
 	if text(o["httpMethod"]) == anyMethod {
 		i.HTTPMethod = "ANY"
 	}
 	for _, k := range sorted(o) {
 		switch k {
-		case "type", "httpMethod", "uri", "credentials", "requestTemplates", "passthroughBehavior", "responses", "payloadFormatVersion":
+		case "type", "httpMethod", "uri", "credentials", "requestTemplates", "passthroughBehavior", "responses", "payloadFormatVersion", "requestParameters", "contentHandling":
 		case "timeoutInMillis":
 			n, ok := o[k].(float64)
 			if !ok || n < 1 || n > 1e6 {
@@ -374,19 +375,21 @@ func (im *importer) integration(m *definition.Method, o object) error {
 	if err := i.Check(); err != nil {
 		return err
 	}
+	if err := m.CheckDeclared(i); err != nil {
+		return err
+	}
 	m.Integration = i
 	responses := child(o, "responses")
 	for _, pattern := range sorted(responses) {
 		r, _ := responses[pattern].(object)
 		status := text(r["statusCode"])
-		if r["contentHandling"] != nil {
-			return problem.Unsupported("contentHandling")
+		x := &definition.IntegrationResponse{
+			Parameters: texts(r["responseParameters"]), Templates: texts(r["responseTemplates"]), Convert: strings.ToUpper(text(r["contentHandling"])),
 		}
-		x := &definition.IntegrationResponse{Parameters: texts(r["responseParameters"]), Templates: texts(r["responseTemplates"])}
 		if pattern != "default" {
 			x.Pattern = &pattern
 		}
-		if i.Type == definition.Mock {
+		if i.Type != definition.Proxy && i.Type != definition.HTTPProxy {
 			if m.Responses[status] == nil && definition.CheckStatus(status) == nil && len(x.Parameters) == 0 {
 				im.methodResponse(m, status, nil)
 			}

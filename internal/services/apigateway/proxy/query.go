@@ -44,6 +44,15 @@ func Query(raw, name string) string {
 	return value
 }
 
+// Pairs returns the parameters of a raw query in order, decoded.
+func Pairs(raw string) []Header {
+	var all []Header
+	for _, p := range appendQuery(nil, raw) {
+		all = append(all, Header{p.key, p.value})
+	}
+	return all
+}
+
 // fewPairs is up to how many parameters are grouped by looking at each other.
 const fewPairs = 16
 

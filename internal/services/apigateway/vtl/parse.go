@@ -19,13 +19,15 @@ type parser struct {
 type Error struct {
 	Line int
 	Text string
+	// Unsupported says that the template asks for what this engine refuses.
+	Unsupported bool
 }
 
 // Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
 func (p *parser) fail(format string, args ...any) error {
-	return &Error{1 + strings.Count(p.src[:min(p.pos, len(p.src))], "\n"), fmt.Sprintf(format, args...)}
+	return &Error{Line: 1 + strings.Count(p.src[:min(p.pos, len(p.src))], "\n"), Text: fmt.Sprintf(format, args...)}
 }
 
 // enter bounds the nesting of what the parser calls itself for.
@@ -262,7 +264,8 @@ func (p *parser) hash() (n node, lit, end string, err error) {
 			}
 		}
 	case "include", "parse":
-		err = p.fail("#%s is not supported: a template reads no files", name)
+		p.pos = start
+		err = &Error{Line: 1 + strings.Count(p.src[:start], "\n"), Text: "#" + name + ", because a template reads no files", Unsupported: true}
 	default:
 		n, err = p.call(name, withBody)
 	}

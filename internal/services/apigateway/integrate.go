@@ -1,0 +1,57 @@
+package apigateway
+
+import (
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
+)
+
+// integration makes a method's integration callable, with the stage's variables
+// put in.
+func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method) (integration, error) {
+	i := m.Integration
+	switch i.Type {
+	case definition.Mock:
+		return compileTransformed(i, mockBackend{})
+	case definition.HTTP:
+		return compileTransformed(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod})
+	case definition.HTTPProxy:
+		return compileHTTPProxy(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod, whole: true})
+	}
+	if function, ok := i.Function(ls.variables); ok {
+		if i.HTTPMethod != "POST" && i.HTTPMethod != route.Any {
+			return misconfigured{}, nil
+		}
+		p := ls.invoker(function, path, method, i)
+		if i.Type == definition.AWS {
+			return compileTransformed(i, functionBackend{p})
+		}
+		p.template = proxy.NewTemplate(ls.facts(r, path, m))
+		return p, nil
+	}
+	if b := ls.action(i); b != nil && i.Type == definition.AWS {
+		return compileTransformed(i, b)
+	}
+	return misconfigured{}, nil
+}
+
+// invoker invokes a function on behalf of a method.
+func (ls *liveStage) invoker(function, path, method string, i *definition.Integration) *lambdaProxy {
+	p := &lambdaProxy{function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond}
+	if i.Credentials != "" {
+		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))
+		return p
+	}
+	verbs := []string{method}
+	if method == route.Any {
+		verbs = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+	}
+	p.as = make(map[string]call.As, len(verbs))
+	for _, v := range verbs {
+		p.as[v] = call.AsService(servicePrincipal, ls.methodARN(v, path), ls.account, ls.region)
+	}
+	return p
+}

@@ -1,0 +1,130 @@
+package apigateway
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
+)
+
+// Transport sends a request over the network and keeps connections.
+type Transport = http.RoundTripper
+
+// send implements backend. Redirects are answers as any other.
+func (b httpBackend) send(ctx context.Context, s *Service, x *exchange, out *outgoing) (*result, *failure) {
+	reply, failed := b.exchange(ctx, s, x, out)
+	if failed != nil {
+		return nil, failed
+	}
+	return &result{header: reply.header, body: reply.body, selects: strconv.Itoa(reply.status)}, nil
+}
+
+// reply is what came over the network.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (b httpBackend) exchange(ctx context.Context, s *Service, x *exchange, out *outgoing) (*reply, *failure) {
+	u, err := b.target(x, out)
+	if err != nil || s.outbound == nil {
+		if err != nil {
+			x.note = err.Error()
+		}
+		return nil, misconfigure
+	}
+	method := b.method
+	if method == "ANY" {
+		method = x.rq.Method
+	}
+	rq := (&http.Request{
+		Method: method, URL: u, Host: u.Host, Header: b.headers(x, out), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if h := rq.Header["Host"]; len(h) > 0 {
+		rq.Host = h[0]
+		delete(rq.Header, "Host")
+	}
+	if len(out.body) > 0 {
+		rq.Body, rq.ContentLength = io.NopCloser(bytes.NewReader(out.body)), int64(len(out.body))
+		body := out.body
+		rq.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	}
+	rs, err := s.outbound.RoundTrip(rq)
+	if err != nil {
+		x.note = err.Error()
+		return nil, networkFailure
+	}
+	defer rs.Body.Close()
+	var body bytes.Buffer
+	if rs.ContentLength > 0 && rs.ContentLength <= MaxBody {
+		body.Grow(int(rs.ContentLength) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(rs.Body, MaxBody+1))
+	switch {
+	case err != nil:
+		x.note = err.Error()
+		return nil, networkFailure
+	case n > MaxBody:
+		x.note = "the integration's response is larger than 10 MB"
+		return nil, misconfigure
+	}
+	return &reply{rs.StatusCode, rs.Header, body.Bytes()}, nil
+}
+
+// httpProxy passes requests and answers on.
+type httpProxy struct {
+	httpBackend
+	params  []placed
+	timeout time.Duration
+}
+
+func compileHTTPProxy(i *definition.Integration, b httpBackend) (*httpProxy, error) {
+	params, err := compilePlaced(i.Parameters)
+	return &httpProxy{b, params, time.Duration(i.TimeoutMillis()) * time.Millisecond}, err
+}
+
+func (p *httpProxy) run(ctx context.Context, s *Service, x *exchange) *failure {
+	out := outgoing{body: x.rq.Body}
+	x.place(p.params, &out)
+	var got *reply
+	_, failed := s.within(ctx, p.timeout, x, backendFunc(func(ctx context.Context) (failed *failure) {
+		got, failed = p.exchange(ctx, s, x, &out)
+		return failed
+	}), &out)
+	if failed != nil {
+		return failed
+	}
+	x.status, x.body = got.status, got.body
+	typed := false
+	for name, values := range got.header {
+		if !kept(name) {
+			continue
+		}
+		typed = typed || name == "Content-Type"
+		for _, v := range values {
+			switch name {
+			case "Date", "Server", "Www-Authenticate", "Via":
+				x.headers = append(x.headers, proxy.Header{Name: "X-Amzn-Remapped-" + name, Value: v})
+			default:
+				x.headers = append(x.headers, proxy.Header{Name: name, Value: v})
+			}
+		}
+	}
+	if !typed {
+		x.headers = append(x.headers, proxy.Header{Name: "Content-Type", Value: "application/json"})
+	}
+	return nil
+}
+
+// backendFunc is a backend whose answer its function keeps.
+type backendFunc func(ctx context.Context) *failure
+
+func (f backendFunc) send(ctx context.Context, _ *Service, _ *exchange, _ *outgoing) (*result, *failure) {
+	return nil, f(ctx)
+}
