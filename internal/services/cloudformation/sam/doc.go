@@ -8,7 +8,7 @@
 // API's deployment: it is a hash of the API's definition as with AWS, which hashes
 // another spelling of it.
 //
-// What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Globals; events
+// What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Connector, Globals; events
 // of the types Api, HttpApi, S3, SNS, SQS, Kinesis, DynamoDB, Schedule,
 // CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill. Everything
 // else is refused by name.

@@ -71,7 +71,10 @@ Resources:
         Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute), Enabled: true}}
         Queue: {Type: SQS, Properties: {Queue: arn, BatchSize: 3, DestinationConfig: {OnFailure: {Type: SNS, Destination: d}}}}
         Topic: {Type: SNS, Properties: {Topic: !Ref T}}
-  Bucket: {Type: AWS::S3::Bucket}
+  Bucket:
+    Type: AWS::S3::Bucket
+    Connectors: {C: {Properties: {Destination: {Id: F}, Permissions: [Write]}}}
+  Con: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: F}, Destination: [{Id: Table}, {Id: Bucket}], Permissions: [Read, Write]}}
   T: {Type: AWS::SNS::Topic}
 Outputs:
   Alias: {Value: !Ref F.Alias}

@@ -37,6 +37,8 @@ var httpAPIProperties = propertyKinds{
 	"FailOnWarnings": "bool", "Description": "str", "DisableExecuteApiEndpoint": "bool", "PropagateTags": "bool",
 }
 
+var connectorProperties = propertyKinds{"*Source": "map", "*Destination": "map|list", "*Permissions": "list"}
+
 var tableProperties = propertyKinds{
 	"PointInTimeRecoverySpecification": "any", "PrimaryKey": "map", "ProvisionedThroughput": "map", "TableName": "str|map", "Tags": "map", "SSESpecification": "map",
 }

@@ -84,6 +84,8 @@ type transform struct {
 	refs   map[string]string // "Function.Alias" -> the id of what it stands for
 	moved  map[string]string // logical ids that changed
 	shared usagePlan
+	// connected are the resources that connectors became.
+	connected map[string][]string
 	// managed maps the names of managed policies to their ARNs.
 	managed map[string]string
 	bad     []Problem
@@ -92,7 +94,7 @@ type transform struct {
 // Transform returns the template that doc stands for; doc stays as it is. The
 // error is an *Error.
 func Transform(doc map[string]any, in Input) (map[string]any, error) {
-	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}}
+	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}, connected: map[string][]string{}}
 	t.managed = managedPolicies(in.Partition)
 	for name, arn := range in.Managed {
 		t.managed[name] = arn
@@ -117,6 +119,7 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	if len(t.bad) > 0 {
 		return nil, &Error{t.bad}
 	}
+	t.dependencies()
 	t.doc["Resources"] = t.out
 	delete(t.doc, "Transform")
 	delete(t.doc, "Globals")
@@ -163,13 +166,11 @@ func parameters(doc object, in Input) map[string]any {
 // prepare gives APIs without a definition an empty one, adds the implicit API,
 // and spreads the globals.
 func (t *transform) prepare() {
+	t.embedded()
 	for _, id := range keys(t.src) {
 		r, ok := t.src[id].(object)
 		if !ok {
 			refuse(id, "Resource must be a map.")
-		}
-		if _, has := r["Connectors"]; has {
-			refuse(id, "Connectors are not supported yet.")
 		}
 		kind, _ := typeOf(r)
 		if !strings.HasPrefix(kind, prefix) {
@@ -197,7 +198,7 @@ func (t *transform) prepare() {
 // order is that in which resources are worked on: functions first, because their
 // events become part of APIs.
 func (t *transform) order() []string {
-	rank := map[string]int{"Function": 0, "Api": 1, "HttpApi": 1}
+	rank := map[string]int{"Function": 0, "Api": 1, "HttpApi": 1, "Connector": 3}
 	var out []string
 	for id, r := range t.src {
 		if kind, _ := typeOf(r); strings.HasPrefix(kind, prefix) {
@@ -234,6 +235,9 @@ func (t *transform) resource(id string) {
 	case "HttpApi":
 		m.check(httpAPIProperties)
 		m.httpAPI()
+	case "Connector":
+		m.check(connectorProperties)
+		m.connector()
 	case "SimpleTable":
 		m.check(tableProperties)
 		m.table()
