@@ -57,6 +57,7 @@ func (m *macro) api() {
 	}
 	m.add(m.id, "AWS::ApiGateway::RestApi", m.own(), rest)
 	stage := m.stage(definition)
+	m.domain(stage)
 	m.authorizerPermissions()
 	m.usagePlan(stage)
 	m.propagate()

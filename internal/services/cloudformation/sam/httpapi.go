@@ -35,7 +35,7 @@ func (m *macro) httpAPI() {
 		refuse(m.id, "'DefinitionUri' or 'DefinitionBody' are required properties of an 'AWS::Serverless::HttpApi'. Add a value for one of these properties or add a 'HttpApi' event to an 'AWS::Serverless::Function'.")
 	}
 	m.add(m.id, "AWS::ApiGatewayV2::Api", m.own(), api)
-	m.httpStage(tags)
+	m.httpDomain(m.httpStage(tags), tags)
 	m.httpAuthorizerPermissions()
 }
 

@@ -43,6 +43,7 @@ Resources:
       Name: n
       Tags: {a: b}
       CorsConfiguration: {AllowOrigins: ["*"], MaxAge: 3}
+      Domain: {DomainName: a.example, CertificateArn: c, BasePath: [/a, b], MutualTlsAuthentication: {TruststoreUri: u}, Route53: {HostedZoneId: z, IpV6: true}}
       Auth:
         DefaultAuthorizer: J
         EnableIamAuthorizer: true

@@ -28,12 +28,12 @@ var apiProperties = propertyKinds{
 	"EndpointConfiguration": "str|map", "MethodSettings": "list", "BinaryMediaTypes": "list", "MinimumCompressionSize": "int", "Cors": "str|map",
 	"Auth": "map", "GatewayResponses": "map", "AccessLogSetting": "map", "CanarySetting": "map", "TracingEnabled": "bool", "OpenApiVersion": "str",
 	"Models": "map", "FailOnWarnings": "bool", "Description": "str", "Mode": "str", "DisableExecuteApiEndpoint": "bool",
-	"ApiKeySourceType": "str", "Policy": "str|map", "SecurityPolicy": "str", "EndpointAccessMode": "str",
+	"ApiKeySourceType": "str", "Policy": "str|map", "SecurityPolicy": "str", "EndpointAccessMode": "str", "Domain": "map",
 }
 
 var httpAPIProperties = propertyKinds{
 	managed: "bool", "Name": "any", "StageName": "str|map", "Tags": "map", "DefinitionBody": "map", "DefinitionUri": "str|map", "StageVariables": "map",
-	"CorsConfiguration": "bool|map", "AccessLogSettings": "map", "DefaultRouteSettings": "map", "Auth": "map", "RouteSettings": "map",
+	"CorsConfiguration": "bool|map", "AccessLogSettings": "map", "DefaultRouteSettings": "map", "Auth": "map", "RouteSettings": "map", "Domain": "map",
 	"FailOnWarnings": "bool", "Description": "str", "DisableExecuteApiEndpoint": "bool", "PropagateTags": "bool",
 }
 
@@ -52,7 +52,7 @@ var layerProperties = propertyKinds{
 // that SAM does not know.
 var later = map[string]string{
 	"DeploymentPreference": "Function", "EventInvokeConfig": "Function", "CapacityProviderConfig": "Function", "FunctionScalingConfig": "Function",
-	"Domain": "Api HttpApi", "AlwaysDeploy": "Api",
+	"AlwaysDeploy": "Api",
 }
 
 // check refuses properties that are unknown, missing or of the wrong type.

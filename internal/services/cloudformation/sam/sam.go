@@ -247,19 +247,20 @@ func (t *transform) resource(id string) {
 	default:
 		refuse(id, "The resource type %s is not supported yet.", kind)
 	}
-	for property, of := range referable {
+	for of, property := range referable {
 		if made := m.made[of]; made != "" {
 			t.refs[id+"."+property] = made
 		}
 	}
 }
 
-// referable are the derived resources that templates may refer to, as in
-// !Ref Function.Alias, with their types.
+// referable are the types of derived resources that templates may refer to, with
+// the names for that, as in !Ref Function.Alias.
 var referable = map[string]string{
-	"Alias": "AWS::Lambda::Alias", "Version": "AWS::Lambda::Version",
-	"Stage": "AWS::ApiGateway::Stage", "Deployment": "AWS::ApiGateway::Deployment",
-	"UsagePlan": "AWS::ApiGateway::UsagePlan", "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey", "ApiKey": "AWS::ApiGateway::ApiKey",
+	"AWS::Lambda::Alias": "Alias", "AWS::Lambda::Version": "Version",
+	"AWS::ApiGateway::Stage": "Stage", "AWS::ApiGateway::Deployment": "Deployment", "AWS::ApiGatewayV2::Stage": "Stage",
+	"AWS::ApiGateway::DomainName": "DomainName", "AWS::ApiGateway::DomainNameV2": "DomainNameV2", "AWS::ApiGatewayV2::DomainName": "DomainName",
+	"AWS::ApiGateway::UsagePlan": "UsagePlan", "AWS::ApiGateway::UsagePlanKey": "UsagePlanKey", "AWS::ApiGateway::ApiKey": "ApiKey",
 }
 
 // macro is the work on one resource of a SAM type.
@@ -316,7 +317,7 @@ func (m *macro) propagate() {
 		r := m.t.out[id].(object)
 		switch r["Type"] {
 		case "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
-			"AWS::ApiGateway::ApiKey", "AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::SQS::Queue":
+			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::SQS::Queue":
 			properties(r)["Tags"] = tagList(tags)
 		}
 	}
