@@ -101,6 +101,21 @@ func world(t *testing.T, store data.Store, blobs blob.Store, linger time.Duratio
 	return w, p, room
 }
 
+// settle moves the clock until no stack operation is under way.
+func settle(w *calltest.World, room *cloudformation.Service) {
+	ended := make(chan bool)
+	go func() { _ = room.Wait(context.Background()); close(ended) }()
+	for {
+		select {
+		case <-ended:
+			return
+		default:
+			runtime.Gosched()
+			w.Clock.Advance(time.Second)
+		}
+	}
+}
+
 func success(id string, data map[string]any) map[string]any {
 	return map[string]any{"Status": "SUCCESS", "PhysicalResourceId": id, "Data": data}
 }
@@ -245,17 +260,7 @@ func TestCustomSilent(t *testing.T) {
 	if got := status(t, w); got != "CREATE_IN_PROGRESS" {
 		t.Errorf("before the timeout it is %s", got)
 	}
-	ended := make(chan bool)
-	go func() { _ = room.Wait(context.Background()); close(ended) }()
-	for waiting := true; waiting; {
-		select {
-		case <-ended:
-			waiting = false
-		default:
-			runtime.Gosched()
-			w.Clock.Advance(time.Second)
-		}
-	}
+	settle(w, room)
 	if got := status(t, w); got != "CREATE_FAILED" || !strings.Contains(reasons(t, w), "CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [") {
 		t.Errorf("it ended as %s: %s", got, reasons(t, w))
 	}

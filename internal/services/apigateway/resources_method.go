@@ -187,7 +187,10 @@ func createModel(ctx context.Context, rq *resource.Request, p *modelProperties) 
 	_, err := call.Do(ctx, rq.Caller, rq.As, api.CreateModel, &api.CreateModelRequest{
 		RestApiId: &p.RestAPIID, Name: &name, Description: p.Description, Schema: schema, ContentType: new(opt.Or(p.ContentType, "application/json")),
 	})
-	return resource.State{ID: name}, err
+	if err != nil {
+		return resource.State{}, err // nothing was made, so there is nothing to delete
+	}
+	return resource.State{ID: name}, nil
 }
 
 func deleteModel(ctx context.Context, rq *resource.Request, id string, p *modelProperties) error {

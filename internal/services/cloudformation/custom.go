@@ -212,7 +212,7 @@ func (s *Service) ask(ctx context.Context, rq *resource.Request, m *customReques
 	if rec.Response != nil {
 		return rec.Response, true, nil
 	}
-	got, err := box.wait(ctx, rec.Deadline, 1)
+	got, err := box.wait(ctx, rec.Deadline, func(got [][]byte) bool { return len(got) > 0 })
 	if err != nil {
 		return nil, true, err
 	}

@@ -83,7 +83,7 @@ func describe(rd data.Reader, st *stackRecord, out *api.DescribeStacksOutput) er
 		StackId: new(st.ID), StackName: new(st.Name), ChangeSetId: opt.NonZero(st.ChangeSet), Description: opt.NonZero(st.Description),
 		CreationTime: new(st.Created), LastUpdatedTime: instant(st.Updated), DeletionTime: instant(st.Deleted),
 		StackStatus: new(st.Status), StackStatusReason: opt.NonZero(st.Reason), DisableRollback: new(st.OnFailure == api.OnFailureDoNothing),
-		TimeoutInMinutes: opt.NonZero(st.Timeout), EnableTerminationProtection: new(st.Protected),
+		TimeoutInMinutes: opt.NonZero(st.Timeout), EnableTerminationProtection: new(st.Protected), ParentId: opt.NonZero(st.Parent), RootId: opt.NonZero(st.Root),
 		RollbackConfiguration: &api.RollbackConfiguration{}, NotificationARNs: []string{}, Tags: []api.Tag{},
 		DriftInformation: &api.StackDriftInformation{StackDriftStatus: new(api.StackDriftStatusNotChecked)},
 	}

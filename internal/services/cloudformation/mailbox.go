@@ -85,13 +85,13 @@ const (
 	everyLook = time.Second
 )
 
-// wait returns what was put into the mailbox, the oldest first, once there are n
-// answers or the deadline has come.
-func (m mailbox) wait(ctx context.Context, deadline time.Time, n int) ([][]byte, error) {
+// wait returns what was put into the mailbox, the oldest first, once that is enough
+// or the deadline has come.
+func (m mailbox) wait(ctx context.Context, deadline time.Time, enough func([][]byte) bool) ([][]byte, error) {
 	pause := firstLook
 	for {
 		got, err := m.read(ctx)
-		if err != nil || len(got) >= n {
+		if err != nil || enough(got) {
 			return got, err
 		}
 		left := deadline.Sub(m.s.d.Clock.Now())

@@ -24,6 +24,20 @@ func (s *Service) ownTypes() []resource.Type {
 			Delete: func(context.Context, *resource.Request, string, *cdkMetadata) error { return nil },
 		}),
 		s.customType(customName),
+		resource.Define("AWS::CloudFormation::WaitConditionHandle", resource.Handlers[handleProperties]{
+			Create: s.createHandle, Check: s.checkHandle,
+			Update: func(_ context.Context, _ *resource.Request, id string, _, _ *handleProperties) (resource.State, error) {
+				return resource.State{ID: id}, nil
+			},
+			Delete: func(context.Context, *resource.Request, string, *handleProperties) error { return nil },
+		}),
+		resource.Define("AWS::CloudFormation::WaitCondition", resource.Handlers[waitProperties]{
+			Create: s.createWait, Update: updateWait, Check: checkWait, Attributes: []string{"Data"},
+			Delete: func(context.Context, *resource.Request, string, *waitProperties) error { return nil },
+		}),
+		resource.Define("AWS::CloudFormation::Stack", resource.Handlers[nestedProperties]{
+			Create: s.createNested, Update: s.updateNested, Delete: s.deleteNested, Attributes: []string{"Outputs"},
+		}),
 	}
 }
 

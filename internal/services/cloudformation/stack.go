@@ -83,7 +83,15 @@ func (s *Service) createStack(ctx context.Context, rq *call.Authorized, in *api.
 			DeleteRetained: opt.Val(in.RetainExceptOnCreate),
 		},
 	}
-	if err := s.begin(ctx, rq, st, spec, true, nil); err != nil {
+	err = s.begin(ctx, rq, st, spec, true, func(tx data.Txn) error {
+		nest, err := get[nestRecord](tx, sc.nestKey(name))
+		if nest != nil {
+			st.Parent, st.Root = nest.Parent, nest.Root
+			err = tx.Delete(sc.nestKey(name))
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &api.CreateStackOutput{StackId: new(id), OperationId: new(st.Op.ID)}, nil

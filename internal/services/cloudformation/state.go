@@ -29,6 +29,7 @@ func (sc scope) eventKey(stack string, seq int64) []byte {
 	return sc.key("event", stack, fmt.Sprintf("%012d", seq))
 }
 func (sc scope) changeSetKey(stack, name string) []byte { return sc.key("changeset", stack, name) }
+func (sc scope) nestKey(name string) []byte             { return sc.key("nest", name) }
 func (sc scope) exportKey(name string) []byte           { return sc.key("export", name) }
 func (sc scope) importKey(export, stack string) []byte  { return sc.key("import", export, stack) }
 
@@ -56,9 +57,25 @@ type stackRecord struct {
 	Outputs     []outputRecord `json:",omitempty"`
 	ChangeSet   string         `json:",omitempty"`
 	Protected   bool           `json:",omitempty"`
-	OnFailure   string         // ROLLBACK, DELETE or DO_NOTHING
-	Timeout     int32          `json:",omitempty"` // minutes
-	Op          operation
+	// Parent and Root are the stack that a nested one belongs to, and the outermost.
+	Parent, Root string `json:",omitempty"`
+	OnFailure    string // ROLLBACK, DELETE or DO_NOTHING
+	Timeout      int32  `json:",omitempty"` // minutes
+	Op           operation
+}
+
+// root is the outermost stack of those that the stack is nested in.
+func (st *stackRecord) root() string {
+	if st.Root != "" {
+		return st.Root
+	}
+	return st.ID
+}
+
+// nestRecord says to what a stack of a name is nested, from before it is made.
+type nestRecord struct {
+	V            int `json:"v"`
+	Parent, Root string
 }
 
 type outputRecord struct {

@@ -132,7 +132,10 @@ func createStream(ctx context.Context, rq *resource.Request, p *streamProperties
 		name = rq.Name(512)
 	}
 	_, err := call.Do(ctx, rq.Caller, rq.As, api.CreateLogStream, &api.CreateLogStreamRequest{LogGroupName: &p.LogGroupName, LogStreamName: &name})
-	return resource.State{ID: name}, err
+	if err != nil {
+		return resource.State{}, err // nothing was made, so there is nothing to delete
+	}
+	return resource.State{ID: name}, nil
 }
 
 func deleteStream(ctx context.Context, rq *resource.Request, name string, p *streamProperties) error {
