@@ -66,8 +66,9 @@ type Templates struct {
 type templateKind struct {
 	spec  sandbox.Spec
 	ready []*template
-	// want is how many should be ready; it grows when none was.
-	want int
+	// want is how many should be ready; it grows when none was. limit is how many
+	// there can be, as far as is known.
+	want, limit int
 	// used is when one was last taken, in uses; stop ends the wait for idleness.
 	used int
 	stop func() bool
@@ -250,10 +251,10 @@ func (t *Templates) take(spec sandbox.Spec, cfg *Config) *template {
 	key := kindOf(spec)
 	k := t.kinds[key]
 	if k == nil {
-		k = &templateKind{spec: spec, want: 1, stop: func() bool { return false }}
+		k = &templateKind{spec: spec, want: 1, limit: mostReady, stop: func() bool { return false }}
 		t.kinds[key] = k
 	} else if len(k.ready) == 0 {
-		k.want = min(k.want+1, mostReady)
+		k.want = min(k.want+1, k.limit)
 	}
 	t.uses++
 	k.used = t.uses
@@ -284,14 +285,16 @@ func (t *Templates) refill(key string) {
 	if k == nil || t.ctx.Err() != nil {
 		return
 	}
-	k.stop()
-	k.stop = t.cfg.Clock.AfterFunc(templateIdle, func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.kinds[key] == k {
-			t.drop(k)
-		}
-	})
+	if k.limit > 0 { // else it is forgotten some day and then tried again
+		k.stop()
+		k.stop = t.cfg.Clock.AfterFunc(templateIdle, func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if t.kinds[key] == k {
+				t.drop(k)
+			}
+		})
+	}
 	if !t.filling {
 		t.filling = true
 		t.work.Go(t.fill)
@@ -309,8 +312,9 @@ func (t *Templates) fill() {
 		t.mu.Lock()
 		switch {
 		case err != nil || t.kinds[kindOf(k.spec)] != k || !t.room(k, tpl.cost):
-			// What cannot be had is not tried again before it is asked for again.
-			k.want = len(k.ready)
+			// What cannot be had is not tried again while the kind is remembered.
+			k.limit = len(k.ready)
+			k.want = k.limit
 			if tpl != nil {
 				tpl.close()
 			}

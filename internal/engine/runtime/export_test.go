@@ -1,5 +1,19 @@
 package runtime
 
+import "github.com/tierra-cloud/tierra/internal/engine/sandbox"
+
+// Processes are the sandboxes of the templates that wait.
+func (t *Templates) Processes() (all []sandbox.Process) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, k := range t.kinds {
+		for _, tpl := range k.ready {
+			all = append(all, tpl.proc)
+		}
+	}
+	return all
+}
+
 // Settle waits until all templates that are wanted are ready.
 func (t *Templates) Settle() { t.work.Wait() }
 

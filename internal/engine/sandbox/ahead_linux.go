@@ -80,7 +80,7 @@ func (p *process) Complete(ctx context.Context, sources []string, limits Limits)
 	if len(sources) != len(p.late) {
 		return fmt.Errorf("completing a sandbox: %d folders for %d places", len(sources), len(p.late))
 	}
-	if err := p.limit(limits); err != nil {
+	if err := errors.Join(p.l.skeleton.refresh(), p.limit(limits)); err != nil {
 		return fmt.Errorf("completing a sandbox: %w", err)
 	}
 	trees := make([]int, 0, len(sources))

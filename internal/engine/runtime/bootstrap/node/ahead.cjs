@@ -8,7 +8,7 @@
 const fs = require('fs');
 const path = require('path');
 const Module = require('module');
-for (const name of ['assert', 'async_hooks', 'buffer', 'crypto', 'events', 'http', 'https', 'net', 'os', 'stream', 'timers', 'tls', 'url', 'util', 'zlib']) require(name);
+for (const name of ['async_hooks', 'buffer', 'crypto', 'events', 'http', 'https', 'net', 'os', 'stream', 'timers', 'tls', 'url', 'util', 'zlib']) require(name);
 
 const FD = 3;
 const bootstrap = path.join(__dirname, 'bootstrap.cjs');
