@@ -22,7 +22,6 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/lambda"
 	"github.com/tierra-cloud/tierra/internal/services/logs"
 	"github.com/tierra-cloud/tierra/internal/services/s3"
-	"github.com/tierra-cloud/tierra/internal/services/secretsmanager"
 	"github.com/tierra-cloud/tierra/internal/services/ssm"
 	"github.com/tierra-cloud/tierra/internal/services/sts"
 )
@@ -45,7 +44,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		return fmt.Errorf("iam: %w", err)
 	}
 	s.board.Gate.Identities = identity
-	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Key: s.secrets.DataKey,
+	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate, Key: s.secrets.DataKey,
 		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network,
 		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
@@ -62,7 +61,6 @@ func (s *Server) furnish(ctx context.Context) error {
 		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
 		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		keys,
-		secretsmanager.New(secretsmanager.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,

@@ -131,7 +131,11 @@ func (p *Pipeline) face(w http.ResponseWriter, r *http.Request, t identify.Targe
 		return
 	}
 	t.Face.In = in
-	t.Face.Caller = p.caller(r, t.Face.Kind, in)
+	service := t.Face.Kind
+	if service == "lambda-url" {
+		service = "lambda" // what requests to function URLs are signed for
+	}
+	t.Face.Caller = p.caller(r, service, in)
 	rec := call.Record{
 		Time: in.Time, RequestID: in.RequestID, Door: t.Face.Kind, Service: t.Face.Kind, Operation: r.Method,
 		Resource: t.Face.ID, Region: in.Region, UserAgent: in.UserAgent, SourceIP: in.SourceIP.String(), In: max(r.ContentLength, 0),

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 	"github.com/tierra-cloud/tierra/internal/kernel/page"
@@ -134,12 +135,18 @@ func (s *Service) deleteAlias(ctx context.Context, rq *call.Authorized, in *api.
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.changeRecord(ctx, k, func(f *function) error {
+	_, err = s.change(ctx, k, func(t data.Txn, f *function) error {
+		if f == nil {
+			return k.notFound("")
+		}
 		// AWS answers success also for an alias that is not there.
 		delete(f.rec.Aliases, *in.Name)
 		delete(f.rec.Policies, *in.Name)
 		delete(f.rec.Async, *in.Name)
-		return nil
+		if err := f.dropURL(t, *in.Name); err != nil {
+			return err
+		}
+		return put(t, k.record(), f.rec)
 	})
 	return &call.None{}, err
 }

@@ -27,6 +27,10 @@
 // end when their event is done. Environments that were idle for ten minutes end,
 // and so do those whose credentials are about to expire.
 //
+// A function URL is looked up by its id (url.go) and answered in viewer.go. A
+// response that is streamed goes from the environment to who reads it without
+// being gathered, and the function waits for who reads.
+//
 // # Deliberate differences
 //
 //   - CreateFunction and UpdateFunction… have done their work when they answer.
@@ -34,6 +38,8 @@
 //     follows, but the very next call finds the function Active. So no operation
 //     is refused because another one is under way.
 //   - GetFunction names no Location of the code, nor GetLayerVersion of the layer.
+//   - A function URL asks for lambda:InvokeFunctionUrl only. AWS asks those who
+//     call URLs made since October 2025 for lambda:InvokeFunction as well.
 //   - Initialisation has one try, of ten seconds and the function's timeout,
 //     where AWS makes two of each.
 //   - What is written to /tmp counts against MemorySize as well.
@@ -51,6 +57,5 @@
 // PublishedVersions, KMSKeyArn, code signing, the JSON log format,
 // CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; layers with
 // external extensions, and OrganizationId in their permissions; in
-// AddPermission EventSourceToken, PrincipalOrgID and the two of function URLs;
-// architectures other than the machine's.
+// AddPermission EventSourceToken and PrincipalOrgID; architectures other than the machine's.
 package lambda

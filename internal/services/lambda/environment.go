@@ -178,7 +178,7 @@ func (e *environment) serve(inv *invocation) (outcome, error) {
 	// The environment ends with the server, not with the caller.
 	res, err := e.e.Invoke(p.ps.p.ctx, &engine.Invocation{
 		RequestID: inv.id, Payload: inv.payload, Deadline: s.clock.Now().Add(timeout), Timeout: timeout,
-		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context,
+		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context, Stream: inv.stream,
 	})
 	if err != nil {
 		if p.ps.p.ctx.Err() != nil {

@@ -424,8 +424,15 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 				return err
 			}
 			gone = []*version{f.versions[q]}
-		} else if err := t.Delete(k.record()); err != nil {
-			return err
+		} else {
+			for q := range f.rec.URLs {
+				if err := f.dropURL(t, q); err != nil {
+					return err
+				}
+			}
+			if err := t.Delete(k.record()); err != nil {
+				return err
+			}
 		}
 		for _, v := range gone {
 			unused = append(unused, v.packages(k)...)

@@ -54,20 +54,11 @@ func (s *Service) invoke(ctx context.Context, rq *call.Authorized, in *api.Invoc
 	if kind == "Event" {
 		limit = maxEventPayload
 	}
-	payload := in.Payload
-	switch {
-	case len(payload) > limit:
-		return nil, tooLarge(len(payload), kind, limit)
-	case len(payload) == 0:
-		payload = []byte("{}")
-	case !json.Valid(payload):
-		return nil, api.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON").With("Type", "User")
-	}
-	f, err := s.existing(ctx, k, q)
+	f, inv, err := s.accept(ctx, rq, k, q, in.Payload, kind, limit)
 	if err != nil {
 		return nil, err
 	}
-	inv := invocation{id: rq.RequestID(), payload: payload, trace: s.trace(rq), arn: k.arn(q), tail: opt.Val(in.LogType) == "Tail"}
+	inv.tail = opt.Val(in.LogType) == "Tail"
 	if inv.context, err = clientContext(in.ClientContext); err != nil {
 		return nil, err
 	}
@@ -77,14 +68,14 @@ func (s *Service) invoke(ctx context.Context, rq *call.Authorized, in *api.Invoc
 	case "Event":
 		now := s.clock.Now()
 		err := s.async.enqueue(ctx, k.area(), &event{
-			V: 1, ID: inv.id, Function: k.name, Qualifier: q, Payload: payload, Context: inv.context, Trace: inv.trace, Enqueued: now, Due: now,
+			V: 1, ID: inv.id, Function: k.name, Qualifier: q, Payload: inv.payload, Context: inv.context, Trace: inv.trace, Enqueued: now, Due: now,
 		})
 		if err != nil {
 			return nil, err
 		}
 		return &api.InvocationResponse{StatusCode: new(int32(202)), Payload: []byte{}}, nil
 	}
-	out, err := s.plane.invoke(ctx, f, f.resolve(q, s.random), &inv)
+	out, err := s.plane.invoke(ctx, f, f.resolve(q, s.random), inv)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +84,20 @@ func (s *Service) invoke(ctx context.Context, rq *call.Authorized, in *api.Invoc
 		res.LogResult = new(base64.StdEncoding.EncodeToString(out.log))
 	}
 	return res, nil
+}
+
+// accept checks what a function is invoked with.
+func (s *Service) accept(ctx context.Context, rq *call.Authorized, k key, q string, payload []byte, kind string, limit int) (*function, *invocation, error) {
+	switch {
+	case len(payload) > limit:
+		return nil, nil, tooLarge(len(payload), kind, limit)
+	case len(payload) == 0:
+		payload = []byte("{}")
+	case !json.Valid(payload):
+		return nil, nil, api.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON").With("Type", "User")
+	}
+	f, err := s.existing(ctx, k, q)
+	return f, &invocation{id: rq.RequestID(), payload: payload, trace: s.trace(rq), arn: k.arn(q)}, err
 }
 
 // clientContext decodes the ClientContext parameter.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -54,6 +55,20 @@ type statementText struct {
 	Action    string
 	Resource  string
 	Condition map[string]map[string]string `json:",omitempty"`
+}
+
+// condition adds a condition on a key, if there is a value for it.
+func (x *statementText) condition(operator, key string, value *string) {
+	if value == nil {
+		return
+	}
+	if x.Condition == nil {
+		x.Condition = map[string]map[string]string{}
+	}
+	if x.Condition[operator] == nil {
+		x.Condition[operator] = map[string]string{}
+	}
+	x.Condition[operator][key] = *value
 }
 
 func (x statementText) statement() (statement, error) {
@@ -114,7 +129,6 @@ func (s *Service) addPermission(ctx context.Context, rq *call.Authorized, in *ap
 	}
 	err = refuse("AddPermission",
 		setting{"EventSourceToken", in.EventSourceToken != nil}, setting{"PrincipalOrgID", in.PrincipalOrgID != nil},
-		setting{"FunctionUrlAuthType", in.FunctionUrlAuthType != nil}, setting{"InvokedViaFunctionUrl", in.InvokedViaFunctionUrl != nil},
 	)
 	if err != nil {
 		return nil, err
@@ -125,14 +139,14 @@ func (s *Service) addPermission(ctx context.Context, rq *call.Authorized, in *ap
 	text := statementText{
 		Sid: *in.StatementId, Effect: "Allow", Principal: principalOf(*in.Principal, arn.Partition(k.region)), Action: *in.Action, Resource: k.arn(q),
 	}
-	if in.SourceAccount != nil || in.SourceArn != nil {
-		text.Condition = map[string]map[string]string{}
-		if in.SourceAccount != nil {
-			text.Condition["StringEquals"] = map[string]string{"AWS:SourceAccount": *in.SourceAccount}
-		}
-		if in.SourceArn != nil {
-			text.Condition["ArnLike"] = map[string]string{"AWS:SourceArn": *in.SourceArn}
-		}
+	if in.FunctionUrlAuthType != nil && text.Action != actionURL {
+		return nil, api.InvalidParameterValueException("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
+	}
+	text.condition("StringEquals", "AWS:SourceAccount", in.SourceAccount)
+	text.condition("StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
+	text.condition("ArnLike", "AWS:SourceArn", in.SourceArn)
+	if in.InvokedViaFunctionUrl != nil {
+		text.condition("Bool", "lambda:InvokedViaFunctionUrl", new(strconv.FormatBool(*in.InvokedViaFunctionUrl)))
 	}
 	st, err := text.statement()
 	if err != nil {

@@ -147,14 +147,15 @@ type invocation struct {
 	id      string
 	payload []byte
 	trace   string
-	arn     string // as invoked
-	context string // client context, JSON
-	tail    bool   // keep the end of the log
+	arn     string        // as invoked
+	context string        // client context, JSON
+	tail    bool          // keep the end of the log
+	stream  engine.Stream // takes the response of a function that streams it
 }
 
 // outcome is what came of an invocation.
 type outcome struct {
-	payload []byte
+	payload []byte // of a streamed response: the error with which it broke off
 	failure string // "" or "Unhandled" or "Handled"
 	version string
 	log     []byte // the last 4 KiB, if asked for

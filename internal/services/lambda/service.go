@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -25,6 +26,8 @@ type Deps struct {
 	Clock  clock.Clock
 	IDs    *ids.Source
 	Caller call.Caller
+	// Gate decides about callers of function URLs.
+	Gate *call.Gate
 	// Key encrypts environment variables in the store: 32 bytes.
 	Key []byte
 	// CodeDir is a folder of the room's own for unpacked packages. Start clears it.
@@ -57,9 +60,11 @@ type Service struct {
 	clock    clock.Clock
 	ids      *ids.Source
 	caller   call.Caller
+	gate     *call.Gate
 	runtimes *engine.Catalog
 
 	shelf   shelf
+	urls    sync.Map // id to urlPlace, as far as they were asked for
 	seal    seal
 	folders folders
 	plane   *plane
@@ -79,7 +84,7 @@ func New(d Deps) (*Service, error) {
 		d.Cores = runtime.NumCPU()
 	}
 	s := &Service{
-		store: d.Store, blobs: d.Blobs, clock: d.Clock, ids: d.IDs, caller: d.Caller, runtimes: d.Runtimes,
+		store: d.Store, blobs: d.Blobs, clock: d.Clock, ids: d.IDs, caller: d.Caller, gate: d.Gate, runtimes: d.Runtimes,
 		seal: seal, folders: folders{dir: d.CodeDir},
 	}
 	s.shelf.init()
@@ -103,6 +108,8 @@ func (s *Service) Bindings() []call.Binding {
 	all = append(all, s.eventInvokeBindings()...)
 	all = append(all, s.tagBindings()...)
 	all = append(all, s.layerBindings()...)
+	all = append(all, s.urlBindings()...)
+	all = append(all, s.streamBindings()...)
 	all = append(all, s.invokeBindings()...)
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
 )
 
 // Keys, all below "lambda", account and region:
@@ -19,6 +20,7 @@ import (
 //	code     <hash> layer:<name> <version>  says that the package is that version of a layer
 //	layer    <name>            layerRecord: what is common to all versions
 //	layer-version <name> <version>  layerVersion
+//	url      <id>              urlTarget: where a function URL leads
 //	queue    <id>              event: an asynchronous invocation that is not done
 //
 // Packages are blobs named lambda/<account>/<region>/<hash>.
@@ -37,6 +39,24 @@ type record struct {
 	// Policies and Async go by qualifier: "" is the function itself.
 	Policies map[string]*resourcePolicy `json:"policies,omitempty"`
 	Async    map[string]*asyncConfig    `json:"async,omitempty"`
+	URLs     map[string]*urlConfig      `json:"urls,omitempty"`
+}
+
+// urlConfig is a function's URL.
+type urlConfig struct {
+	ID       string    `json:"id"`
+	Auth     string    `json:"auth"` // NONE or AWS_IAM
+	Mode     string    `json:"mode"` // BUFFERED or RESPONSE_STREAM
+	Cors     *api.Cors `json:"cors,omitempty"`
+	Created  time.Time `json:"created"`
+	Modified time.Time `json:"modified"`
+}
+
+// urlTarget says where a URL leads.
+type urlTarget struct {
+	V         int    `json:"v"`
+	Function  string `json:"function"`
+	Qualifier string `json:"qualifier,omitempty"`
 }
 
 // alias is a name for a version, or for two by weight.
@@ -204,6 +224,7 @@ func (l layerKey) versionKey(n int64) []byte {
 func (l layerKey) use(hash string, n int64) []byte {
 	return l.area().key("code", hash, "layer:"+l.name, padded(strconv.FormatInt(n, 10)))
 }
+func (a area) url(id string) []byte    { return a.key("url", id) }
 func (a area) queue() []byte           { return a.key("queue") }
 func (a area) event(id string) []byte  { return a.key("queue", id) }
 func (a area) blob(hash string) string { return "lambda/" + a.account + "/" + a.region + "/" + hash }

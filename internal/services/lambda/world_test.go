@@ -193,7 +193,7 @@ func newStand(t testing.TB, options ...option) *stand {
 		_ = os.Chmod(d, 0o755)
 	}
 	st.deps = Deps{
-		Store: st.store, Blobs: st.blobs, Clock: w.Clock, IDs: w.IDs, Caller: w.Board, Key: make([]byte, 32), CodeDir: filepath.Join(dir, "code"),
+		Store: st.store, Blobs: st.blobs, Clock: w.Clock, IDs: w.IDs, Caller: w.Board, Gate: w.Board.Gate, Key: make([]byte, 32), CodeDir: filepath.Join(dir, "code"),
 		Launcher: launcher, Runtimes: catalog, Network: sandbox.NetworkHost, Cores: 2,
 		Endpoint: func(sandbox.Network) string { return "http://127.0.0.1:4566" },
 	}
