@@ -23,6 +23,7 @@ func (m *macro) function() {
 		alias := m.alias(fn)
 		target.alias, target.name, target.arn = alias, ref(alias), ref(alias)
 	}
+	m.deploymentPreference(target.alias)
 	if config, ok := p["FunctionUrlConfig"].(object); ok && len(config) > 0 {
 		m.functionURL(config, target)
 	}

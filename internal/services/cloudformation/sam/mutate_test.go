@@ -58,6 +58,7 @@ Resources:
       CodeUri: s3://b/k.zip?versionId=3
       AutoPublishAlias: live
       AutoPublishAliasAllProperties: true
+      DeploymentPreference: {Type: AllAtOnce, PassthroughCondition: true, Alarms: [a], Hooks: {PreTraffic: !Ref F}}
       Layers: [!Ref Layer, x]
       FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}
       DeadLetterQueue: {Type: SQS, TargetArn: arn}

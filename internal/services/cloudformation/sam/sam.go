@@ -76,14 +76,15 @@ func refuseEvent(id, event, format string, args ...any) {
 
 // transform is one run.
 type transform struct {
-	in     Input
-	params map[string]any
-	doc    object            // the template as it is being worked on
-	src    object            // its Resources
-	out    object            // the Resources of the result
-	refs   map[string]string // "Function.Alias" -> the id of what it stands for
-	moved  map[string]string // logical ids that changed
-	shared usagePlan
+	in      Input
+	params  map[string]any
+	doc     object            // the template as it is being worked on
+	src     object            // its Resources
+	out     object            // the Resources of the result
+	refs    map[string]string // "Function.Alias" -> the id of what it stands for
+	moved   map[string]string // logical ids that changed
+	shared  usagePlan
+	deploys codeDeploy
 	// connected are the resources that connectors became.
 	connected map[string][]string
 	// managed maps the names of managed policies to their ARNs.
@@ -119,6 +120,7 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	if len(t.bad) > 0 {
 		return nil, &Error{t.bad}
 	}
+	t.codeDeploy()
 	t.dependencies()
 	t.doc["Resources"] = t.out
 	delete(t.doc, "Transform")
