@@ -48,7 +48,16 @@ func commands() *cobra.Command {
 			return nil
 		},
 	})
-	root.SetUsageTemplate(root.UsageTemplate() + "\nEvery flag can be given as a variable: --listen is TIERRA_LISTEN, and so on.\n")
+	// Not by a template of usage: text/template finds methods by name, so that the
+	// linker would have to keep every method of every type.
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		if err := usage(c); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(c.OutOrStderr(), "\nEvery flag can be given as a variable: --listen is TIERRA_LISTEN, and so on.")
+		return err
+	})
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c.Flags()) }
 	return root
 }
