@@ -22,6 +22,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/lambda"
 	"github.com/tierra-cloud/tierra/internal/services/logs"
 	"github.com/tierra-cloud/tierra/internal/services/s3"
+	"github.com/tierra-cloud/tierra/internal/services/secretsmanager"
 	"github.com/tierra-cloud/tierra/internal/services/ssm"
 	"github.com/tierra-cloud/tierra/internal/services/sts"
 )
@@ -61,6 +62,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
 		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		keys,
+		secretsmanager.New(secretsmanager.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,
