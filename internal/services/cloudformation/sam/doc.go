@@ -8,8 +8,8 @@
 // API's deployment: it is a hash of the API's definition as with AWS, which hashes
 // another spelling of it.
 //
-// What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Connector, Globals; events
-// of the types Api, HttpApi, S3, SNS, SQS, Kinesis, DynamoDB, Schedule,
+// What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Connector,
+// StateMachine, Globals; events of the types Api, HttpApi, S3, SNS, SQS, Kinesis, DynamoDB, Schedule, ScheduleV2,
 // CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill. Everything
 // else is refused by name.
 package sam

@@ -65,6 +65,8 @@ func (e *event) transform() {
 		e.add(e.id, "AWS::Logs::SubscriptionFilter", attributes, object{
 			"LogGroupName": e.props["LogGroupName"], "FilterPattern": e.props["FilterPattern"], "DestinationArn": e.to.arn,
 		})
+	case "ScheduleV2":
+		e.schedule("scheduler.amazonaws.com", "LambdaPolicy", "lambda:InvokeFunction")
 	case "SQS", "Kinesis", "DynamoDB":
 		e.mapping()
 	case "":

@@ -340,8 +340,16 @@ func (m *macro) functionURL(config object, to target) {
 	}
 }
 
-// events makes what a function's events stand for, in the order of their paths.
+// events makes what a function's events stand for.
 func (m *macro) events(to target, r *role) {
+	m.eachEvent(func(name, kind string, props object) {
+		ev := &event{macro: m, name: name, id: m.id + name, kind: kind, props: props, to: to, role: r}
+		ev.transform()
+	})
+}
+
+// eachEvent calls f for the resource's events, in the order of their paths.
+func (m *macro) eachEvent(f func(name, kind string, props object)) {
 	events, _ := m.props["Events"].(object)
 	names := keys(events)
 	path := func(name string) string {
@@ -367,7 +375,6 @@ func (m *macro) events(to target, r *role) {
 			props = object{}
 		}
 		kind, _ := e["Type"].(string)
-		ev := &event{macro: m, name: name, id: m.id + name, kind: kind, props: props, to: to, role: r}
-		ev.transform()
+		f(name, kind, props)
 	}
 }

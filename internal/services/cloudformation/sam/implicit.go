@@ -38,7 +38,7 @@ func (t *transform) implicitAPI(f flavour) {
 	a := &attachments{t: t, flavour: f, conditions: map[string]map[string]map[string]string{}}
 	for _, id := range keys(t.src) {
 		r, ok := t.src[id].(object)
-		if kind, _ := typeOf(r); !ok || kind != prefix+"Function" {
+		if kind, _ := typeOf(r); !ok || kind != prefix+"Function" && (kind != prefix+"StateMachine" || f.kind != "Api") {
 			continue
 		}
 		events, _ := properties(r)["Events"].(object)
@@ -139,7 +139,8 @@ func (a *attachments) event(function, name string, r, props object) {
 func (a *attachments) tag(r object) {
 	props := properties(r)
 	globals, _ := a.t.doc["Globals"].(object)
-	shared, _ := globals["Function"].(object)
+	kind, _ := typeOf(r)
+	shared, _ := globals[strings.TrimPrefix(kind, prefix)].(object)
 	tags, _ := props["Tags"].(object)
 	if len(tags) == 0 {
 		tags, _ = shared["Tags"].(object)

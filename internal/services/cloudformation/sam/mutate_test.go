@@ -78,6 +78,20 @@ Resources:
     Connectors: {C: {Properties: {Destination: {Id: F}, Permissions: [Write]}}}
   Con: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: F}, Destination: [{Id: Table}, {Id: Bucket}], Permissions: [Read, Write]}}
   T: {Type: AWS::SNS::Topic}
+  S:
+    Type: AWS::Serverless::StateMachine
+    Condition: On
+    Properties:
+      Definition: {StartAt: A, States: {A: {Type: Task, Resource: !GetAtt F.Arn, End: true, X: [1, a]}}}
+      AutoPublishAlias: live
+      UseAliasAsEventTarget: true
+      Tracing: {Enabled: true}
+      Policies: [LambdaInvokePolicy: {FunctionName: !Ref F}]
+      Events:
+        Start: {Type: Api, Properties: {Path: /s, Method: post}}
+        Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute), DeadLetterConfig: {Type: SQS}}}
+        Tock: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute), DeadLetterConfig: {Arn: a}}}
+        Bus: {Type: EventBridgeRule, Properties: {Pattern: {source: [a]}}}
 Outputs:
   Alias: {Value: !Ref F.Alias}
   Url: {Value: !Sub "https://${Api}.x/${Api.Stage}/"}

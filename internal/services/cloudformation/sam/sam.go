@@ -200,7 +200,7 @@ func (t *transform) prepare() {
 // order is that in which resources are worked on: functions first, because their
 // events become part of APIs.
 func (t *transform) order() []string {
-	rank := map[string]int{"Function": 0, "Api": 1, "HttpApi": 1, "Connector": 3}
+	rank := map[string]int{"Function": 0, "StateMachine": 0, "Api": 1, "HttpApi": 1, "Connector": 3}
 	var out []string
 	for id, r := range t.src {
 		if kind, _ := typeOf(r); strings.HasPrefix(kind, prefix) {
@@ -240,6 +240,9 @@ func (t *transform) resource(id string) {
 	case "Connector":
 		m.check(connectorProperties)
 		m.connector()
+	case "StateMachine":
+		m.check(stateMachineProperties)
+		m.stateMachine()
 	case "SimpleTable":
 		m.check(tableProperties)
 		m.table()
@@ -317,9 +320,12 @@ func (m *macro) propagate() {
 	}
 	for _, id := range m.added {
 		r := m.t.out[id].(object)
+		if r["Type"] == "AWS::Events::Rule" && m.res["Type"] == prefix+"StateMachine" {
+			continue // of functions alone, as with AWS
+		}
 		switch r["Type"] {
 		case "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
-			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::SQS::Queue":
+			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::SQS::Queue", "AWS::StepFunctions::StateMachine":
 			properties(r)["Tags"] = tagList(tags)
 		}
 	}
