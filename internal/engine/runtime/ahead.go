@@ -74,6 +74,10 @@ type templateKind struct {
 	stop func() bool
 }
 
+func newKind(spec sandbox.Spec) *templateKind {
+	return &templateKind{spec: spec, want: 1, limit: mostReady, stop: func() bool { return false }}
+}
+
 // template is one interpreter that waits for its function.
 type template struct {
 	proc sandbox.Prepared
@@ -251,7 +255,7 @@ func (t *Templates) take(spec sandbox.Spec, cfg *Config) *template {
 	key := kindOf(spec)
 	k := t.kinds[key]
 	if k == nil {
-		k = &templateKind{spec: spec, want: 1, limit: mostReady, stop: func() bool { return false }}
+		k = newKind(spec)
 		t.kinds[key] = k
 	} else if len(k.ready) == 0 {
 		k.want = min(k.want+1, k.limit)

@@ -55,7 +55,7 @@ func TestAhead(t *testing.T) {
 		"RoundTrips": TestRoundTrips, "Context": TestContext, "Errors": TestErrors, "Logs": TestLogs, "Ends": TestEnds,
 		"Timeout": TestTimeout, "KilledFromOutside": TestKilledFromOutside, "OutOfMemory": TestOutOfMemory, "Sizes": TestSizes,
 		"ChildLeftBehind": TestChildLeftBehind, "Concurrency": TestConcurrency, "InitErrors": TestInitErrors, "InitTimeout": TestInitTimeout,
-		"NodeHandlers": TestNodeHandlers, "NodeFailures": TestNodeFailures, "PythonHandlers": TestPythonHandlers,
+		"NodeFailures": TestNodeFailures, "PythonHandlers": TestPythonHandlers,
 		"EveryInterpreter": TestEveryInterpreter, "Layers": TestLayers, "PrivateNetwork": TestPrivateNetwork, "Door": TestDoor,
 	} {
 		t.Run(name, test)

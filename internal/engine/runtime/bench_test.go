@@ -5,6 +5,7 @@ package runtime_test
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,38 +60,55 @@ func BenchmarkCold(b *testing.B) {
 // boto3 is a function that imports the AWS SDK.
 const boto3 = "import boto3\ndef handler(event, context):\n    return boto3.__version__\n"
 
-// BenchmarkAhead is BenchmarkCold with a template ready.
+// BenchmarkAhead is BenchmarkCold with a template ready, and beside each start a
+// bare one of the same interpreter: medians of both, and their ratio.
 func BenchmarkAhead(b *testing.B) {
-	for _, name := range []string{"python", "node", "boto3"} {
+	for _, c := range []struct {
+		name string
+		bare []string
+	}{{"python", []string{"-c", "pass"}}, {"node", []string{"-e", ""}}, {"boto3", []string{"-c", "import boto3"}}} {
 		for _, network := range []sandbox.Network{sandbox.NetworkHost, sandbox.NetworkPrivate} {
-			b.Run(name+"/"+string(network), func(b *testing.B) {
+			b.Run(c.name+"/"+string(network), func(b *testing.B) {
 				var cfg runtime.Config
-				if name == "boto3" {
+				if c.name == "boto3" {
 					cfg = hello(b, "python")
 					cfg.Handler, cfg.Code = "main.handler", code(b, map[string]string{"main.py": boto3})
 				} else {
-					cfg = hello(b, name)
+					cfg = hello(b, c.name)
 				}
 				cfg.Network = network
 				cfg.Templates = templates(b, 1<<30)
 				cfg.Templates.Prime(cfg)
-				before := cfg.Templates.Taken()
+				held := cfg.Templates.Held()
+				var ahead, bare []time.Duration
 				for b.Loop() {
+					begin := time.Now()
 					e, err := runtime.Start(b.Context(), cfg)
 					if err != nil {
 						b.Fatal(err)
 					}
 					invoke(b, e, event("b", apiEvent))
+					ahead = append(ahead, time.Since(begin))
 					b.StopTimer()
 					e.Close()
 					cfg.Templates.Settle()
+					begin = time.Now()
+					if err := exec.Command(cfg.Runtime.Path, c.bare...).Run(); err != nil {
+						b.Fatal(err)
+					}
+					bare = append(bare, time.Since(begin))
 					b.StartTimer()
 				}
-				b.StopTimer()
-				if got := cfg.Templates.Taken() - before; got < b.N {
-					b.Errorf("%d of %d starts were made of templates", got, b.N)
+				if got := cfg.Templates.Taken(); got < len(ahead) {
+					b.Errorf("%d of %d starts were made of templates", got, len(ahead))
 				}
-				b.ReportMetric(float64(cfg.Templates.Held())/(1<<20), "MiB/template")
+				slices.Sort(ahead)
+				slices.Sort(bare)
+				mine, theirs := ahead[len(ahead)/2], bare[len(bare)/2]
+				b.ReportMetric(float64(mine.Microseconds())/1000, "ms")
+				b.ReportMetric(float64(theirs.Microseconds())/1000, "bare-ms")
+				b.ReportMetric(float64(mine)/float64(theirs), "x-bare")
+				b.ReportMetric(float64(held)/(1<<20), "MiB/template")
 			})
 		}
 	}

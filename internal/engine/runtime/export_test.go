@@ -46,11 +46,16 @@ func (t *Templates) Prime(cfg Config) {
 	if !t.fits(&cfg) {
 		return
 	}
-	spec := cfg.template()
-	if tpl := t.take(spec, &cfg); tpl != nil {
-		t.taken--
-		tpl.close()
+	key := kindOf(cfg.template())
+	t.mu.Lock()
+	if t.kinds[key] == nil && t.ctx.Err() == nil {
+		t.kinds[key] = newKind(cfg.template())
 	}
-	t.refill(kindOf(spec))
+	if k := t.kinds[key]; k != nil {
+		t.uses++
+		k.used = t.uses
+	}
+	t.mu.Unlock()
+	t.refill(key)
 	t.Settle()
 }
