@@ -27,7 +27,15 @@
 // An event that an environment did not take, because it had ended, is reported
 // as ErrNotDelivered, so that no event is lost or given twice.
 //
+// Interpreters of Node.js and Python can be started before it is known for which
+// function (Templates, ahead.go): each waits in a sandbox of its own and becomes
+// the environment of one function.
+//
 // # Deliberate limits
+//
+// In an environment that was started ahead, /proc/self/environ and
+// /proc/self/cmdline are those of the start, and its control group is not named
+// after the function.
 //
 // Lines are cut at 256 KiB less 26 bytes, what an event of CloudWatch Logs
 // holds; what is written without a line feed ends with the invocation. The log
