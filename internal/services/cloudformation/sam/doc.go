@@ -9,7 +9,9 @@
 // another spelling of it.
 //
 // What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Connector,
-// StateMachine, Globals; events of the types Api, HttpApi, S3, SNS, SQS, Kinesis, DynamoDB, Schedule, ScheduleV2,
-// CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill. Everything
-// else is refused by name.
+// StateMachine, Globals; events of the types Api, HttpApi, S3, SNS, SQS, Kinesis,
+// DynamoDB, MSK, SelfManagedKafka, MQ, DocumentDB, Schedule, ScheduleV2,
+// CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill, IoTRule.
+// Everything else is refused by name. What there is no room for fails the stack
+// later, by the type that it became.
 package sam

@@ -67,6 +67,11 @@ func (e *event) transform() {
 		})
 	case "ScheduleV2":
 		e.schedule("scheduler.amazonaws.com", "LambdaPolicy", "lambda:InvokeFunction")
+	case "MSK", "SelfManagedKafka", "MQ", "DocumentDB":
+		e.broker()
+	case "IoTRule":
+		e.require("*Sql", "AwsIotSqlVersion")
+		e.iot()
 	case "SQS", "Kinesis", "DynamoDB":
 		e.mapping()
 	case "":
@@ -270,37 +275,41 @@ func dependOn(on any, id string) []any {
 // mapping is an event source that Lambda polls.
 func (e *event) mapping() {
 	source := map[string]string{"SQS": "Queue", "Kinesis": "Stream", "DynamoDB": "Stream"}[e.kind]
-	same := []string{
-		"StartingPosition", "StartingPositionTimestamp", "BatchSize", "Enabled", "MaximumBatchingWindowInSeconds", "MaximumRetryAttempts",
-		"BisectBatchOnFunctionError", "MaximumRecordAgeInSeconds", "ParallelizationFactor", "TumblingWindowInSeconds", "FunctionResponseTypes",
-		"FilterCriteria", "KmsKeyArn", "ScalingConfig", "ProvisionedPollerConfig", "MetricsConfig", "LoggingConfig", "DestinationConfig",
-	}
+	same := mappingProperties
 	e.require(append([]string{"*" + source}, same...)...)
 	if e.kind != "SQS" && e.props["StartingPosition"] == nil {
 		e.fail("StartingPosition is required for %s.", e.kind)
 	}
 	p := pick(e.props, same...)
 	p["FunctionName"], p["EventSourceArn"] = e.to.name, e.props[source]
-	if d, ok := p["DestinationConfig"].(object); ok {
-		failure, ok := d["OnFailure"].(object)
-		if !ok {
-			e.fail("Property 'DestinationConfig.OnFailure' should be a map.")
-		}
-		switch failure["Type"] {
-		case nil:
-		case "SQS":
-			e.role.grant(e.id+"SQSPolicy", allow("sqs:SendMessage", failure["Destination"]))
-		case "SNS":
-			e.role.grant(e.id+"SNSPolicy", allow("sns:publish", failure["Destination"]))
-		default:
-			e.fail("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka' (S3 and Kafka are not supported yet)")
-		}
-		delete(failure, "Type")
-	}
+	e.failures(p)
 	e.add(e.id, "AWS::Lambda::EventSourceMapping", e.passed(), p)
 	e.role.attach(e.arn("service-role/" + map[string]string{
 		"SQS": "AWSLambdaSQSQueueExecutionRole", "Kinesis": "AWSLambdaKinesisExecutionRole", "DynamoDB": "AWSLambdaDynamoDBExecutionRole",
 	}[e.kind]))
+}
+
+// failures lets the role send the records that were given up on to where
+// DestinationConfig says.
+func (e *event) failures(p object) {
+	d, ok := p["DestinationConfig"].(object)
+	if !ok {
+		return
+	}
+	failure, ok := d["OnFailure"].(object)
+	if !ok {
+		e.fail("Property 'DestinationConfig.OnFailure' should be a map.")
+	}
+	switch failure["Type"] {
+	case nil:
+	case "SQS":
+		e.role.grant(e.id+"SQSPolicy", allow("sqs:SendMessage", failure["Destination"]))
+	case "SNS":
+		e.role.grant(e.id+"SNSPolicy", allow("sns:publish", failure["Destination"]))
+	default:
+		e.fail("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka' (S3 and Kafka are not supported yet)")
+	}
+	delete(failure, "Type")
 }
 
 func allow(action string, resource any) object {

@@ -73,6 +73,11 @@ Resources:
         Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute), Enabled: true}}
         Queue: {Type: SQS, Properties: {Queue: arn, BatchSize: 3, DestinationConfig: {OnFailure: {Type: SNS, Destination: d}}}}
         Topic: {Type: SNS, Properties: {Topic: !Ref T}}
+        Msk: {Type: MSK, Properties: {Stream: a, Topics: [t], StartingPosition: LATEST, ConsumerGroupId: c, SchemaRegistryConfig: {SchemaRegistryURI: "arn:aws:glue:r:a:registry/x", AccessConfigs: [{Type: BASIC_AUTH, URI: u}]}}}
+        Kafka: {Type: SelfManagedKafka, Properties: {KafkaBootstrapServers: [a], Topics: [t], SourceAccessConfigurations: [{Type: VPC_SUBNET, URI: u}, {Type: VPC_SECURITY_GROUP, URI: u}]}}
+        Mq: {Type: MQ, Properties: {Broker: a, Queues: [q], SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: u}], SecretsManagerKmsKeyId: k}}
+        Docs: {Type: DocumentDB, Properties: {Cluster: a, DatabaseName: d, SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: u}]}}
+        Thing: {Type: IoTRule, Properties: {Sql: s}}
   Bucket:
     Type: AWS::S3::Bucket
     Connectors: {C: {Properties: {Destination: {Id: F}, Permissions: [Write]}}}
