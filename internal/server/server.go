@@ -76,11 +76,15 @@ type Server struct {
 	// address that it has outside.
 	back   engine.Door
 	failed chan error
-	undo   []func()
+	undo   []func(context.Context)
 }
 
-// stopTimeout is how long a server that was told to stop waits for what is under way.
-const stopTimeout = 2 * time.Second
+// A server that was told to stop waits for what is under way: for the requests
+// until drainTimeout, for the workers until stopTimeout; then it cuts them off.
+const (
+	drainTimeout = 1500 * time.Millisecond
+	stopTimeout  = 1900 * time.Millisecond
+)
 
 // Start opens the data folder and starts everything. The error is a
 // *lease.HeldError if another server has the folder.
@@ -137,11 +141,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Pages: s.pages(), Log: s.log,
 	})
 	s.door = listen.New(h, s.log)
-	s.later(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		s.door.Shutdown(ctx)
-	})
+	s.drain(s.door.Shutdown)
 	s.door.Serve(l, s.fail)
 	if held == nil {
 		return s, nil
@@ -209,7 +209,16 @@ func (s *Server) Board() *call.Board { return s.board }
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // later adds to what stop undoes.
-func (s *Server) later(f func()) { s.undo = append(s.undo, f) }
+func (s *Server) later(f func()) { s.undo = append(s.undo, func(context.Context) { f() }) }
+
+// drain is later for what waits for requests.
+func (s *Server) drain(shutdown func(context.Context)) {
+	s.undo = append(s.undo, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+		defer cancel()
+		shutdown(ctx)
+	})
+}
 
 func (s *Server) fail(err error) {
 	select {
@@ -218,10 +227,12 @@ func (s *Server) fail(err error) {
 	}
 }
 
-// Stop undoes what Start did, the last first.
+// Stop undoes what Start did, the last first, within two seconds.
 func (s *Server) Stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
 	for i := len(s.undo) - 1; i >= 0; i-- {
-		s.undo[i]()
+		s.undo[i](ctx)
 	}
 	s.undo = nil
 }
@@ -274,11 +285,7 @@ func (s *Server) observers() (call.Observers, error) {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	srv := listen.New(mux, s.log)
 	srv.Serve(l, s.fail)
-	s.later(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		srv.Shutdown(ctx)
-	})
+	s.drain(srv.Shutdown)
 	return append(all, m), nil
 }
 
@@ -291,9 +298,7 @@ func (s *Server) startWorkers(ctx context.Context) error {
 		if err := w.Start(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", r.Model().ID, err)
 		}
-		s.later(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-			defer cancel()
+		s.undo = append(s.undo, func(ctx context.Context) {
 			if err := w.Stop(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				s.log.Error("stop "+r.Model().ID, "error", err)
 			}

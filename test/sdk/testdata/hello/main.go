@@ -1,5 +1,6 @@
 // Command bootstrap speaks the Runtime API by hand. It answers through API
-// Gateway's proxy integration, and fails when it is asked to.
+// Gateway's proxy integration, and fails or takes its time when it is
+// asked to.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package main
 
@@ -9,6 +10,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 )
 
 func main() {
@@ -29,11 +31,15 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		var rq struct{ Path, Fail string }
+		var rq struct {
+			Path, Fail string
+			Sleep      int // seconds
+		}
 		err = json.NewDecoder(rs.Body).Decode(&rq)
 		_ = rs.Body.Close()
 		id := rs.Header.Get("Lambda-Runtime-Aws-Request-Id")
 		log.Printf("asked for %q", rq.Path)
+		time.Sleep(time.Duration(rq.Sleep) * time.Second)
 		switch {
 		case err != nil:
 			post(id+"/error", map[string]string{"errorMessage": err.Error(), "errorType": "Malformed"})
