@@ -18,11 +18,10 @@
 //
 // # Refused by name
 //
-// Authorization of type COGNITO_USER_POOLS, API keys, request validators, VPC
-// links, caches, canaries, throttling, access and execution logs, tracing, client
-// certificates, private endpoints, compression, custom domains; #include and
-// #parse in mapping templates; request mappings and content handling of proxies to
-// functions.
+// Authorization of type COGNITO_USER_POOLS, API keys, VPC links, caches, canaries,
+// throttling, access and execution logs, tracing, client certificates, private
+// endpoints, compression, custom domains; #include and #parse in mapping
+// templates; request mappings and content handling of proxies to functions.
 //
 // # Without meaning here
 //

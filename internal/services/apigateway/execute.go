@@ -122,7 +122,9 @@ func (x *exchange) route() *failure {
 func (s *Service) carryOut(ctx context.Context, x *exchange, failed *failure) {
 	if failed == nil {
 		x.rq.Binary = len(x.rq.Body) > 0 && x.stage.binary.match(x.header("Content-Type"))
-		failed = x.end.run.run(ctx, s, x)
+		if failed = x.validate(); failed == nil {
+			failed = x.end.run.run(ctx, s, x)
+		}
 	}
 	if failed != nil {
 		x.fail(failed)
@@ -290,6 +292,10 @@ func (x *exchange) Context(name string) string {
 			return x.failed.quoted()
 		case "error.responseType":
 			return x.failed.typ
+		case "error.validationErrorString":
+			if x.failed == badBody {
+				return x.note
+			}
 		}
 	}
 	return ""

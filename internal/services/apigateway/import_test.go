@@ -110,7 +110,7 @@ func TestImportRefuses(t *testing.T) {
 		`{"openapi":"3.1.0"}`:                                                                                "Unsupported OpenAPI version",
 		`{"swagger":"2.0","info":{},"paths":{}}`:                                                             "title",
 		op(`"security":[{"api_key":[]}]`):                                                                    "Unable to put method 'GET' on resource at path '/x': Tierra does not support the security requirement api_key",
-		op(`"x-amazon-apigateway-request-validator":"all"`):                                                  "x-amazon-apigateway-request-validator",
+		op(`"x-amazon-apigateway-request-validator":"all"`):                                                  "Invalid request validator specified: all",
 		integration(`"type":"aws","httpMethod":"POST","uri":"x"`):                                            "Invalid ARN",
 		integration(`"type":"http_proxy","uri":"http://x"`):                                                  "HttpMethod must be non-empty",
 		integration(`"type":"aws_proxy","httpMethod":"POST","uri":"x"`):                                      "Invalid ARN specified in the request",

@@ -59,7 +59,7 @@ func findMethodResponse(d *definition.API, resource, name, status *string) (*def
 func methodAnswer(r *definition.Resource, name string, m *definition.Method) *api.Method {
 	out := &api.Method{
 		HttpMethod: &name, AuthorizationType: &m.Authorization, AuthorizerId: opt.NonZero(m.Authorizer), ApiKeyRequired: new(false), OperationName: opt.NonZero(m.Operation),
-		RequestParameters: m.Parameters, RequestModels: m.Models,
+		RequestParameters: m.Parameters, RequestModels: m.Models, RequestValidatorId: opt.NonZero(m.Validator),
 	}
 	for status, x := range m.Responses {
 		if out.MethodResponses == nil {
@@ -79,7 +79,7 @@ func methodResponseAnswer(status string, x *definition.MethodResponse) *api.Meth
 
 func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.PutMethodRequest) (out *api.Method, err error) {
 	err = refuseAny(
-		given{"apiKeyRequired", opt.Val(in.ApiKeyRequired)}, given{"requestValidatorId", opt.Val(in.RequestValidatorId) != ""},
+		given{"apiKeyRequired", opt.Val(in.ApiKeyRequired)},
 		given{"authorizationScopes", len(in.AuthorizationScopes) > 0},
 		given{"authorizerId with the authorization type " + *in.AuthorizationType, opt.Val(in.AuthorizerId) != "" && *in.AuthorizationType != definition.CustomAuthorization},
 	)
@@ -98,7 +98,7 @@ func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.Pu
 			return err
 		}
 		m := &definition.Method{
-			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), Operation: opt.Val(in.OperationName),
+			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), Operation: opt.Val(in.OperationName), Validator: opt.Val(in.RequestValidatorId),
 			Parameters: in.RequestParameters, Models: in.RequestModels,
 		}
 		if err := d.CheckAuthorization(m); err != nil {
@@ -108,6 +108,9 @@ func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.Pu
 			return api.ConflictException("Method already exists for this resource")
 		}
 		if err := checkModels(d, in.RequestModels); err != nil {
+			return err
+		}
+		if err := checkValidator(d, m.Validator); err != nil {
 			return err
 		}
 		if r.Methods == nil {
@@ -138,11 +141,14 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 			return err
 		}
 		e := edits{
-			"replace /operationName":     text(&m.Operation),
-			"replace /authorizationType": text(&m.Authorization),
-			"replace /authorizerId":      text(&m.Authorizer),
-			"add /authorizerId":          text(&m.Authorizer),
-			"remove /authorizerId":       func(_, _ string) error { m.Authorizer = ""; return nil },
+			"replace /operationName":      text(&m.Operation),
+			"replace /authorizationType":  text(&m.Authorization),
+			"replace /authorizerId":       text(&m.Authorizer),
+			"replace /requestValidatorId": text(&m.Validator),
+			"add /requestValidatorId":     text(&m.Validator),
+			"remove /requestValidatorId":  func(_, _ string) error { m.Validator = ""; return nil },
+			"add /authorizerId":           text(&m.Authorizer),
+			"remove /authorizerId":        func(_, _ string) error { m.Authorizer = ""; return nil },
 			"replace /apiKeyRequired": func(_, v string) error {
 				if v != "false" {
 					return refuse("apiKeyRequired")
@@ -152,7 +158,7 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 		}
 		e.flags("/requestParameters", &m.Parameters)
 		e.entries("/requestModels", &m.Models)
-		if err := e.apply(in.PatchOperations, "/requestValidatorId", "/authorizationScopes"); err != nil {
+		if err := e.apply(in.PatchOperations, "/authorizationScopes"); err != nil {
 			return err
 		}
 		if err := definition.CheckParameters(m.Parameters); err != nil {
@@ -162,6 +168,9 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 			m.Authorizer = ""
 		}
 		if err := d.CheckAuthorization(m); err != nil {
+			return err
+		}
+		if err := checkValidator(d, m.Validator); err != nil {
 			return err
 		}
 		out = methodAnswer(r, *in.HttpMethod, m)

@@ -13,8 +13,8 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
 )
 
-// Models document bodies. At AWS, too, nothing is checked against them without a
-// request validator, and validators are refused.
+// Models document bodies. Without a request validator nothing is checked against
+// them, as at AWS.
 
 func (s *Service) modelBindings() []call.Binding {
 	return []call.Binding{

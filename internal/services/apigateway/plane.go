@@ -60,6 +60,7 @@ type liveStage struct {
 type endpoint struct {
 	resourceID, resource string
 	run                  integration
+	validation           *validation // nil checks nothing
 	authorizer           *authorizer // nil asks none
 	signed               bool        // IAM decides
 }
@@ -205,6 +206,9 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization}
+			if e.validation, err = compileValidation(d, m); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
 			if a := d.Authorizers[m.Authorizer]; a != nil {
 				if e.authorizer, err = ls.compileAuthorizer(a, ls.facts(r, path, m)); err != nil {
 					return nil, fmt.Errorf("%s %s: %w", method, path, err)

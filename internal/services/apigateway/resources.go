@@ -68,6 +68,9 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::ApiGateway::Authorizer", resource.Handlers[authorizerProperties]{
 			Create: createAuthorizer, Find: leftAuthorizer, Update: updateAuthorizer, Delete: deleteAuthorizer, Attributes: []string{"AuthorizerId"},
 		}),
+		resource.Define("AWS::ApiGateway::RequestValidator", resource.Handlers[validatorProperties]{
+			Create: createValidator, Find: leftValidators, Update: updateValidator, Delete: deleteValidator, Attributes: []string{"RequestValidatorId"},
+		}),
 		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Find: leftModel, Delete: deleteModel}),
 		resource.Define("AWS::ApiGateway::GatewayResponse", resource.Handlers[gatewayProperties]{
 			Create: putGateway, Delete: deleteGateway, Attributes: []string{"Id"},

@@ -60,7 +60,7 @@ func (s *Service) Model() *model.Service { return &api.Model }
 func (s *Service) Bindings() []call.Binding {
 	var all []call.Binding
 	for _, topic := range [][]call.Binding{
-		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.integrationBindings(), s.deploymentBindings(),
+		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.validatorBindings(), s.integrationBindings(), s.deploymentBindings(),
 		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
 	} {
 		all = append(all, topic...)

@@ -21,6 +21,8 @@ type API struct {
 	Models    map[string]*Model           `json:"models,omitempty"` // by name
 	// Authorizers by id.
 	Authorizers map[string]*Authorizer `json:"authorizers,omitempty"`
+	// Validators by id.
+	Validators map[string]*Validator `json:"validators,omitempty"`
 	// Binary are the media types that are binary: "image/png", "*/*".
 	Binary []string `json:"binary,omitempty"`
 	// Disabled says that the API cannot be called at its default address.
@@ -41,6 +43,7 @@ type Resource struct {
 type Method struct {
 	Authorization string                     `json:"authorization"`
 	Authorizer    string                     `json:"authorizer,omitempty"` // its id
+	Validator     string                     `json:"validator,omitempty"`  // its id
 	Operation     string                     `json:"operation,omitempty"`
 	Parameters    map[string]bool            `json:"parameters,omitempty"` // "method.request.header.X": required
 	Models        map[string]string          `json:"models,omitempty"`     // by content type
@@ -85,7 +88,8 @@ type GatewayResponse struct {
 	Templates  map[string]string `json:"templates,omitempty"`
 }
 
-// Model describes a body. It documents an API; nothing is checked against it.
+// Model describes a body. It documents an API, and a validator checks bodies
+// against it.
 type Model struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`

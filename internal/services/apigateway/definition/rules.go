@@ -245,6 +245,9 @@ func (a *API) Ready() error {
 	for _, r := range a.Resources {
 		for _, m := range r.Methods {
 			any = true
+			if _, err := a.Schemas(m); err != nil {
+				return err
+			}
 			if m.Integration == nil {
 				return problem.New("No integration defined for method")
 			}

@@ -27,7 +27,7 @@ type Vars interface {
 // below "authorizer.", whose names the authorizer gives.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 var ContextNames = []string{
-	"accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType",
+	"accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType", "error.validationErrorString",
 	"extendedRequestId", "httpMethod", "identity.accessKey", "identity.accountId", "identity.caller", "identity.sourceIp", "identity.user",
 	"identity.userAgent", "identity.userArn", "path", "protocol", "requestId", "requestTime",
 	"requestTimeEpoch", "resourceId", "resourcePath", "stage",

@@ -36,7 +36,7 @@ func (d *Document) Overwrite(old *definition.API) *definition.API {
 		resources[r.ID] = r
 	}
 	is.Resources, is.Root = resources, old.Root
-	is.Authorizers = adopt(is, old)
+	is.Authorizers, is.Validators = adopt(is, old), adoptValidators(is, old)
 	for name, m := range old.Models {
 		if is.Models == nil {
 			is.Models = map[string]*definition.Model{}
@@ -58,6 +58,11 @@ func (d *Document) Merge(old *definition.API, newID func() string) (*definition.
 		is.Authorizers = map[string]*definition.Authorizer{}
 	}
 	maps.Copy(is.Authorizers, authorizers)
+	validators := adoptValidators(add, old)
+	if is.Validators == nil {
+		is.Validators = map[string]*definition.Validator{}
+	}
+	maps.Copy(is.Validators, validators)
 	for _, r := range add.Sorted() {
 		into, err := is.At(add.Path(r), newID)
 		if err != nil {

@@ -58,6 +58,7 @@ func Parse(body []byte, root string, newID func() string) (*Document, error) {
 	im.schemes()
 	im.models()
 	im.responses()
+	im.validators()
 	paths := child(o, "paths")
 	for _, p := range sorted(paths) {
 		item, ok := paths[p].(object)
@@ -99,7 +100,7 @@ func (im *importer) settings() {
 				im.fail("Invalid policy document: %s", err)
 			}
 			im.api.Policy, im.doc.HasPolicy = string(b), true
-		case "gateway-responses", "documentation", "importexport-version":
+		case "gateway-responses", "documentation", "importexport-version", "request-validators", "request-validator":
 		case "api-key-source":
 			if text(v) != "HEADER" {
 				im.refuse(k + " " + text(v))
@@ -217,9 +218,13 @@ func (im *importer) method(op, item object) (*definition.Method, error) {
 		return nil, err
 	}
 	for _, k := range sorted(op) {
-		if name, ok := strings.CutPrefix(k, extension); ok && name != "integration" && name != "auth" {
+		if name, ok := strings.CutPrefix(k, extension); ok && name != "integration" && name != "auth" && name != "request-validator" {
 			return nil, problem.Unsupported(k)
 		}
+	}
+	var err error
+	if m.Validator, err = im.validator(op); err != nil {
+		return nil, err
 	}
 	for _, list := range []any{item["parameters"], op["parameters"]} {
 		if err := im.parameters(m, list); err != nil {
