@@ -61,4 +61,5 @@ def _begin():
     return code, main
 
 
-exec(*_begin())
+if __name__ == "__main__":
+    exec(*_begin())
