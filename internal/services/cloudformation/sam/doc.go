@@ -9,7 +9,7 @@
 // another spelling of it.
 //
 // What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Connector,
-// StateMachine, Globals; events of the types Api, HttpApi, S3, SNS, SQS, Kinesis,
+// StateMachine, WebSocketApi, CapacityProvider, Application (of a URL), Globals; events of the types Api, HttpApi, S3, SNS, SQS, Kinesis,
 // DynamoDB, MSK, SelfManagedKafka, MQ, DocumentDB, Schedule, ScheduleV2,
 // CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill, IoTRule.
 // Everything else is refused by name. What there is no room for fails the stack

@@ -118,10 +118,11 @@ func (m *macro) lambda() object {
 	for _, same := range []string{
 		"Handler", "Runtime", "Description", "MemorySize", "Timeout", "VpcConfig", "Role", "Environment", "KmsKeyArn", "ReservedConcurrentExecutions",
 		"Layers", "FileSystemConfigs", "ImageConfig", "PackageType", "Architectures", "SnapStart", "EphemeralStorage", "CodeSigningConfigArn",
-		"RuntimeManagementConfig", "LoggingConfig", "TenancyConfig", "RecursiveLoop", "DurableConfig", "PublishToLatestPublished",
+		"RuntimeManagementConfig", "LoggingConfig", "TenancyConfig", "RecursiveLoop", "DurableConfig", "PublishToLatestPublished", "FunctionScalingConfig",
 	} {
 		props[same] = p[same]
 	}
+	props["CapacityProviderConfig"] = m.capacity()
 	if m.traced() {
 		props["TracingConfig"] = object{"Mode": p["Tracing"]}
 	}
@@ -250,6 +251,9 @@ func (m *macro) alias(fn object) string {
 	attributes := m.passed()
 	if _, has := attributes["DeletionPolicy"]; !has {
 		attributes["DeletionPolicy"] = "Retain"
+		if p["CapacityProviderConfig"] != nil {
+			attributes["DeletionPolicy"] = "Delete"
+		}
 		if v := p["VersionDeletionPolicy"]; v != nil {
 			if v != "Retain" && v != "Delete" {
 				refuse(m.id, "'VersionDeletionPolicy' must be one of: ['Delete', 'Retain'].")
@@ -257,7 +261,9 @@ func (m *macro) alias(fn object) string {
 			attributes["DeletionPolicy"] = v
 		}
 	}
-	m.add(version, "AWS::Lambda::Version", attributes, object{"FunctionName": ref(m.id), "Description": p["VersionDescription"]})
+	m.add(version, "AWS::Lambda::Version", attributes, object{
+		"FunctionName": ref(m.id), "Description": p["VersionDescription"], "FunctionScalingConfig": p["FunctionScalingConfig"],
+	})
 	id := m.id + "Alias" + strings.NewReplacer("-", "D", "_", "U").Replace(name)
 	m.add(id, "AWS::Lambda::Alias", m.passed(), object{
 		"Name": name, "FunctionName": ref(m.id), "FunctionVersion": getAtt(version, "Version"),

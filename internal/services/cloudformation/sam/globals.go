@@ -16,6 +16,9 @@ var globalNames = map[string]string{
 	"SimpleTable":  "SSESpecification",
 	"StateMachine": "PropagateTags",
 	"LayerVersion": "PublishLambdaVersion",
+	"WebSocketApi": "AccessLogSettings ApiKeySelectionExpression DefaultRouteSettings DisableExecuteApiEndpoint DisableSchemaValidation Domain " +
+		"IpAddressType PropagateTags RouteSettings RouteSelectionExpression Tags",
+	"CapacityProvider": "VpcConfig OperatorRole Tags InstanceRequirements ScalingConfig KmsKeyArn PropagateTags",
 }
 
 // globals merges the Globals section into the resources: maps are merged, lists
@@ -34,7 +37,7 @@ func (t *transform) globals() {
 	for _, kind := range keys(all) {
 		names, known := globalNames[kind]
 		if !known {
-			panic(Problem{Text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'Function', 'HttpApi', 'SimpleTable', 'StateMachine', 'LayerVersion']"})
+			panic(Problem{Text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'Function', 'HttpApi', 'SimpleTable', 'StateMachine', 'LayerVersion', 'CapacityProvider', 'WebSocketApi']"})
 		}
 		values, ok := all[kind].(object)
 		if !ok {

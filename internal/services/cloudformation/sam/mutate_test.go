@@ -83,6 +83,14 @@ Resources:
     Connectors: {C: {Properties: {Destination: {Id: F}, Permissions: [Write]}}}
   Con: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: F}, Destination: [{Id: Table}, {Id: Bucket}], Permissions: [Read, Write]}}
   T: {Type: AWS::SNS::Topic}
+  W:
+    Type: AWS::Serverless::WebSocketApi
+    Properties:
+      RouteSelectionExpression: $request.body.action
+      Auth: {AuthType: CUSTOM, AuthArn: a, IdentitySource: [i]}
+      Routes: {$connect: {FunctionArn: !GetAtt F.Arn}, send: {FunctionArn: !GetAtt F.Arn, IntegrationTimeout: 3}}
+  Cap: {Type: AWS::Serverless::CapacityProvider, Properties: {VpcConfig: {SubnetIds: [s]}, ScalingConfig: {AverageCPUUtilization: 70}, InstanceRequirements: {AllowedTypes: [t]}}}
+  Nested: {Type: AWS::Serverless::Application, Properties: {Location: "https://b.s3.amazonaws.com/t", Parameters: {a: b}}}
   S:
     Type: AWS::Serverless::StateMachine
     Condition: On

@@ -243,6 +243,15 @@ func (t *transform) resource(id string) {
 	case "StateMachine":
 		m.check(stateMachineProperties)
 		m.stateMachine()
+	case "WebSocketApi":
+		m.check(webSocketProperties)
+		m.webSocket()
+	case "CapacityProvider":
+		m.check(capacityProperties)
+		m.capacityProvider()
+	case "Application":
+		m.check(applicationProperties)
+		m.application()
 	case "SimpleTable":
 		m.check(tableProperties)
 		m.table()
