@@ -167,7 +167,7 @@ func (a *async) one(k key, id string) {
 	if err != nil || e == nil {
 		return // it stays in the store, for the next start
 	}
-	next := a.attempt(ctx, k, e)
+	next := a.act(ctx, k, e)
 	if ctx.Err() != nil {
 		return
 	}
@@ -196,14 +196,17 @@ func (a *async) attempt(ctx context.Context, k key, e *event) *event {
 			retries, age = opt.Or(c.Attempts, retries), opt.Or(c.MaxAge, age)
 		}
 		if now.Sub(e.Enqueued) > time.Duration(age)*time.Second {
-			return nil
+			return a.report(f, e, conditionAge, outcome{})
 		}
 		var out outcome
 		out, err = a.s.plane.invoke(ctx, f, f.resolve(e.Qualifier, a.s.random), &invocation{
 			id: e.ID, payload: e.Payload, trace: e.Trace, arn: k.arn(e.Qualifier), context: e.Context,
 		})
 		if err == nil && out.failure == "" {
-			return nil
+			return a.report(f, e, conditionSuccess, out)
+		}
+		if err == nil && e.Failures >= int(retries) {
+			return a.report(f, e, conditionRetries, out)
 		}
 	}
 	next := *e
@@ -216,9 +219,7 @@ func (a *async) attempt(ctx context.Context, k key, e *event) *event {
 		return &next
 	}
 	next.Throttles = 0
-	if next.Failures++; next.Failures > int(retries) {
-		return nil
-	}
+	next.Failures++
 	wait := retryFirst
 	if next.Failures > 1 {
 		wait = retrySecond

@@ -31,6 +31,10 @@
 // response that is streamed goes from the environment to who reads it without
 // being gathered, and the function waits for who reads.
 //
+// What became of an asynchronous event is told to its destination as the role of
+// the function (destination.go). The record waits in the queue in the event's
+// place until it is delivered, or refused for good.
+//
 // # Deliberate differences
 //
 //   - CreateFunction and UpdateFunction… have done their work when they answer.
@@ -53,7 +57,7 @@
 //
 // Refused by name until they act: PackageType Image and ImageConfig,
 // VpcConfig with subnets or security groups, FileSystemConfigs,
-// DeadLetterConfig, destinations, TracingConfig Active, SnapStart
+// DeadLetterConfig, destinations but functions, TracingConfig Active, SnapStart
 // PublishedVersions, KMSKeyArn, code signing, the JSON log format,
 // CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; layers with
 // external extensions, and OrganizationId in their permissions; in

@@ -45,9 +45,10 @@ func (f *function) showAsync(q string, c *asyncConfig) *api.FunctionEventInvokeC
 	if q == "" {
 		shown = latest
 	}
+	d := &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: opt.NonZero(c.OnSuccess)}, OnFailure: &api.OnFailure{Destination: opt.NonZero(c.OnFailure)}}
 	return &api.FunctionEventInvokeConfig{
 		LastModified: &c.Modified, FunctionArn: new(f.key.arn(shown)), MaximumRetryAttempts: c.Attempts, MaximumEventAgeInSeconds: c.MaxAge,
-		DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{}, OnFailure: &api.OnFailure{}},
+		DestinationConfig: d,
 	}
 }
 
@@ -62,12 +63,10 @@ func (s *Service) setEventInvoke(ctx context.Context, rq *call.Authorized, in *a
 	}
 	q = asyncKey(q)
 	if d := in.DestinationConfig; d != nil {
-		err := refuse("EventInvokeConfig",
-			setting{"DestinationConfig.OnSuccess", d.OnSuccess != nil && opt.Val(d.OnSuccess.Destination) != ""},
-			setting{"DestinationConfig.OnFailure", d.OnFailure != nil && opt.Val(d.OnFailure.Destination) != ""},
-		)
-		if err != nil {
-			return nil, err
+		for _, to := range []*string{onSuccess(d), onFailure(d)} {
+			if err := checkDestination(k, opt.Val(to)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	f, err := s.changeRecord(ctx, k, func(f *function) error {
@@ -85,6 +84,9 @@ func (s *Service) setEventInvoke(ctx context.Context, rq *call.Authorized, in *a
 		}
 		if in.MaximumEventAgeInSeconds != nil {
 			c.MaxAge = in.MaximumEventAgeInSeconds
+		}
+		if d := in.DestinationConfig; d != nil {
+			c.OnSuccess, c.OnFailure = opt.Or(onSuccess(d), c.OnSuccess), opt.Or(onFailure(d), c.OnFailure)
 		}
 		c.Modified = s.clock.Now()
 		if f.rec.Async == nil {

@@ -121,7 +121,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 			Create: createAliasResource, Find: leftAlias, Update: updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
 		}),
 	}
-	return append(append(types, layerResources()...), urlResources()...)
+	return slices.Concat(types, layerResources(), urlResources(), asyncResources())
 }
 
 // inlineLimit is the greatest size of code in a template, in characters.

@@ -82,9 +82,12 @@ type statement struct {
 
 // asyncConfig says how asynchronous invocations are repeated.
 type asyncConfig struct {
-	Attempts *int32    `json:"attempts,omitempty"` // retries: 0 to 2
-	MaxAge   *int32    `json:"maxAge,omitempty"`   // seconds
-	Modified time.Time `json:"modified"`
+	Attempts *int32 `json:"attempts,omitempty"` // retries: 0 to 2
+	MaxAge   *int32 `json:"maxAge,omitempty"`   // seconds
+	// OnSuccess and OnFailure are the ARNs of functions that get a record of what became of an event.
+	OnSuccess string    `json:"onSuccess,omitempty"`
+	OnFailure string    `json:"onFailure,omitempty"`
+	Modified  time.Time `json:"modified"`
 }
 
 // version is the code and the configuration of one version.
@@ -109,6 +112,13 @@ type version struct {
 	Revision    string     `json:"revision"`
 	// Env is what SealedEnv holds.
 	Env map[string]string `json:"-"`
+}
+
+// report is a record on its way to a destination.
+type report struct {
+	To     string          `json:"to"`
+	Role   string          `json:"role"` // as which it is delivered
+	Record json.RawMessage `json:"record"`
 }
 
 // layerUse is a layer's version as a function has it, which outlives the layer.
@@ -198,6 +208,8 @@ type event struct {
 	Due       time.Time `json:"due"`
 	Failures  int       `json:"failures,omitempty"`  // of the function
 	Throttles int       `json:"throttles,omitempty"` // in a row
+	// Report says that the event is done, and a record of it on its way.
+	Report *report `json:"report,omitempty"`
 }
 
 // area forms the keys of one account and region.
