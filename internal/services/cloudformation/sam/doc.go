@@ -8,10 +8,10 @@
 // API's deployment: it is a hash of the API's definition as with AWS, which hashes
 // another spelling of it.
 //
-// What is there: Function, Api, HttpApi, SimpleTable, LayerVersion, Connector,
-// StateMachine, WebSocketApi, CapacityProvider, Application (of a URL), Globals; events of the types Api, HttpApi, S3, SNS, SQS, Kinesis,
-// DynamoDB, MSK, SelfManagedKafka, MQ, DocumentDB, Schedule, ScheduleV2,
-// CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill, IoTRule.
-// Everything else is refused by name. What there is no room for fails the stack
-// later, by the type that it became.
+// What is there: Function, Api, HttpApi, WebSocketApi, SimpleTable, LayerVersion,
+// Connector, StateMachine, CapacityProvider, Application (of a URL), Globals; events
+// of the types Api, HttpApi, S3, SNS, SQS, Kinesis, DynamoDB, MSK, SelfManagedKafka,
+// MQ, DocumentDB, Schedule, ScheduleV2, CloudWatchEvent, EventBridgeRule,
+// CloudWatchLogs, Cognito, AlexaSkill, IoTRule. Everything else is refused by name.
+// What there is no room for fails the stack later, by the type that it became.
 package sam

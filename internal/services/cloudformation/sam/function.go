@@ -36,6 +36,7 @@ func (m *macro) function() {
 		m.conditionalRole(r, props, list)
 		generated = true
 	}
+	m.invokeConfig(target, r)
 	m.events(target, r)
 	if generated {
 		m.writeRole(r)

@@ -58,6 +58,7 @@ Resources:
       CodeUri: s3://b/k.zip?versionId=3
       AutoPublishAlias: live
       AutoPublishAliasAllProperties: true
+      EventInvokeConfig: {MaximumRetryAttempts: 1, DestinationConfig: {OnSuccess: {Type: SQS}, OnFailure: {Type: S3Bucket, Destination: "arn:aws:s3:::b"}}}
       DeploymentPreference: {Type: AllAtOnce, PassthroughCondition: true, Alarms: [a], Hooks: {PreTraffic: !Ref F}}
       Layers: [!Ref Layer, x]
       FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}

@@ -19,7 +19,7 @@ var functionProperties = propertyKinds{
 	"VersionDescription": "any", "ProvisionedConcurrencyConfig": "any", "FileSystemConfigs": "any", "ImageConfig": "any", "CodeSigningConfigArn": "any",
 	"Architectures": "any", "SnapStart": "map", "FunctionUrlConfig": "map", "RuntimeManagementConfig": "any", "LoggingConfig": "any",
 	"RecursiveLoop": "any", "SourceKMSKeyArn": "any", "VersionDeletionPolicy": "str", "PublishToLatestPublished": "any", "TenancyConfig": "any",
-	"DurableConfig": "map", "DeploymentPreference": "map", "CapacityProviderConfig": "map", "FunctionScalingConfig": "any",
+	"DurableConfig": "map", "DeploymentPreference": "map", "CapacityProviderConfig": "map", "FunctionScalingConfig": "any", "EventInvokeConfig": "map",
 }
 
 var apiProperties = propertyKinds{
@@ -51,7 +51,7 @@ var layerProperties = propertyKinds{
 // later are the properties of SAM that are not supported yet, as opposed to those
 // that SAM does not know.
 var later = map[string]string{
-	"EventInvokeConfig": "Function", "AlwaysDeploy": "Api",
+	"AlwaysDeploy": "Api",
 }
 
 // check refuses properties that are unknown, missing or of the wrong type.
