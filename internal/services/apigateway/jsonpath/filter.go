@@ -129,7 +129,12 @@ func same(x, y any) bool {
 	}
 	switch x.(type) {
 	case *vtl.List, *vtl.Map:
-		return string(vtl.AppendJSON(nil, x)) == string(vtl.AppendJSON(nil, y))
+		a, err := vtl.AppendJSON(nil, x)
+		if err != nil {
+			return false
+		}
+		b, err := vtl.AppendJSON(nil, y)
+		return err == nil && string(a) == string(b)
 	}
 	switch y.(type) {
 	case *vtl.List, *vtl.Map:

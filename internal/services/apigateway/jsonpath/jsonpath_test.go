@@ -29,7 +29,10 @@ func TestFind(t *testing.T) {
 		v, ok := p.Find(root)
 		got := "none"
 		if ok {
-			got = string(vtl.AppendJSON(nil, v))
+			b, err := vtl.AppendJSON(nil, v)
+			if got = string(b); err != nil {
+				t.Error(err)
+			}
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.path, got, c.want)

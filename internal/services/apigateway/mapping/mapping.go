@@ -177,7 +177,8 @@ func (v Value) inside(payload []byte) string {
 	}
 	switch x.(type) {
 	case *vtl.List, *vtl.Map:
-		return string(vtl.AppendJSON(nil, x))
+		b, _ := vtl.AppendJSON(nil, x) // it is no longer than the payload
+		return string(b)
 	}
 	return vtl.String(x)
 }

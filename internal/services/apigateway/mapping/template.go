@@ -155,7 +155,8 @@ func (i input) Call(name string, args []any) (any, bool, error) {
 		case !found:
 			return `""`, true, nil
 		}
-		return string(vtl.AppendJSON(nil, v)), true, nil
+		b, err := vtl.AppendJSON(nil, v)
+		return string(b), true, err
 	}
 	return nil, false, nil
 }
@@ -241,7 +242,10 @@ func (util) Call(name string, args []any) (any, bool, error) {
 	if len(args) != 1 {
 		return nil, false, nil
 	}
-	s := vtl.String(args[0])
+	s, err := vtl.Text(args[0])
+	if err != nil {
+		return nil, true, err
+	}
 	switch name {
 	case "escapeJavaScript":
 		return escapeJavaScript(s), true, nil

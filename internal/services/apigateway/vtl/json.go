@@ -85,12 +85,23 @@ func jsonNumber(s string) any {
 	return f
 }
 
-// AppendJSON appends a value as JSON. What JSON cannot hold is a string.
-func AppendJSON(dst []byte, v any) []byte { return appendJSON(dst, v, 0) }
+// AppendJSON appends a value as JSON. What JSON cannot hold is a string. A value
+// that contains itself, or is longer than MaxText, is ErrLimit.
+func AppendJSON(dst []byte, v any) ([]byte, error) {
+	limit := len(dst) + MaxText
+	dst = appendJSON(dst, v, 0, limit)
+	if len(dst) > limit {
+		return nil, fmt.Errorf("%w: a value is too long for JSON", ErrLimit)
+	}
+	return dst, nil
+}
 
-func appendJSON(dst []byte, v any, depth int) []byte {
-	if depth > 500 {
-		return append(dst, "null"...)
+func appendJSON(dst []byte, v any, depth, limit int) []byte {
+	if len(dst) > limit {
+		return dst
+	}
+	if depth > 500 { // as only a value is that contains itself
+		return append(dst, make([]byte, limit+1-len(dst))...)
 	}
 	switch v := v.(type) {
 	case nil:
@@ -111,7 +122,9 @@ func appendJSON(dst []byte, v any, depth int) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendJSON(dst, x, depth+1)
+			if dst = appendJSON(dst, x, depth+1, limit); len(dst) > limit {
+				return dst
+			}
 		}
 		return append(dst, ']')
 	case *Map:
@@ -121,7 +134,9 @@ func appendJSON(dst []byte, v any, depth int) []byte {
 				dst = append(dst, ',')
 			}
 			dst = append(appendJSONString(dst, k), ':')
-			dst = appendJSON(dst, v.m[k], depth+1)
+			if dst = appendJSON(dst, v.m[k], depth+1, limit); len(dst) > limit {
+				return dst
+			}
 		}
 		return append(dst, '}')
 	}

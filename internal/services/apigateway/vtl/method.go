@@ -94,8 +94,8 @@ func (r *run) call(v any, name string, args []any) (any, error) {
 		}
 	case "equals":
 		if len(args) == 1 && v != nil {
-			eq, known := equals(v, args[0], 0)
-			return eq && known, nil
+			eq, known := r.equals(v, args[0], 0)
+			return eq && known, r.spend(0)
 		}
 	case "hashCode":
 		if s, ok := v.(string); ok && len(args) == 0 {
@@ -229,7 +229,7 @@ func (r *run) listMethod(l *List, name string, args []any) (any, error) {
 	}
 	find := func(x any) int {
 		for i, y := range l.Items {
-			if eq, known := equals(x, y, 0); eq && known {
+			if eq, known := r.equals(x, y, 0); eq && known {
 				return i
 			}
 		}
@@ -300,7 +300,7 @@ func (r *run) listMethod(l *List, name string, args []any) (any, error) {
 			return int64(find(a)), nil
 		case "lastIndexOf":
 			for i := len(l.Items) - 1; i >= 0; i-- {
-				if eq, known := equals(a, l.Items[i], 0); eq && known {
+				if eq, known := r.equals(a, l.Items[i], 0); eq && known {
 					return int64(i), nil
 				}
 			}
@@ -423,7 +423,7 @@ func (r *run) mapMethod(m *Map, name string, args []any) (any, error) {
 			return ok, nil
 		case "containsValue":
 			for _, v := range m.m {
-				if eq, known := equals(args[0], v, 0); eq && known {
+				if eq, known := r.equals(args[0], v, 0); eq && known {
 					return true, nil
 				}
 			}

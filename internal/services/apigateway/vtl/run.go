@@ -35,7 +35,7 @@ func (r *run) step() error {
 	if r.left.Steps--; r.left.Steps < 0 {
 		return fmt.Errorf("%w: too many steps", ErrLimit)
 	}
-	return nil
+	return r.spend(0)
 }
 
 // spend counts memory.

@@ -63,12 +63,30 @@ type entry struct {
 	key string
 }
 
-// String returns a value as Java's toString does: nil is "null". A value that
-// contains itself is cut short.
+// MaxText is how many bytes of text, or of JSON, are made of one value.
+const MaxText = 10 << 20
+
+// String returns a value as Java's toString does: nil is "null". A value that is
+// too long is cut short; see Text.
 func String(v any) string {
-	p := printer{left: math.MaxInt}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	p := printer{left: MaxText}
 	p.value(v, 0)
 	return string(p.b)
+}
+
+// Text is String for values of any size: one longer than MaxText is ErrLimit.
+func Text(v any) (string, error) {
+	if s, ok := v.(string); ok {
+		return s, nil
+	}
+	p := printer{left: MaxText}
+	if p.value(v, 0); p.left < 0 {
+		return "", fmt.Errorf("%w: a value is too long to be printed", ErrLimit)
+	}
+	return string(p.b), nil
 }
 
 // str is String within the limits; nil is "", as everywhere in a template, and
@@ -263,8 +281,8 @@ func (r *run) same(x, y any) (bool, error) {
 			return a == b, nil
 		}
 	}
-	if eq, known := equals(x, y, 0); known {
-		return eq, nil
+	if eq, known := r.equals(x, y, 0); known {
+		return eq, r.spend(0)
 	}
 	a, err := r.str(x)
 	if err != nil {
@@ -275,8 +293,9 @@ func (r *run) same(x, y any) (bool, error) {
 }
 
 // equals is Java's equals; known is false if the values are of different classes.
-func equals(x, y any, depth int) (eq, known bool) {
-	if depth > maxDepth {
+func (r *run) equals(x, y any, depth int) (eq, known bool) {
+	// Values may share parts, so that comparing them takes more than they do.
+	if r.left.Memory -= 16; depth > maxDepth || r.left.Memory < 0 {
 		return false, true
 	}
 	switch a := x.(type) {
@@ -297,7 +316,7 @@ func equals(x, y any, depth int) (eq, known bool) {
 			return false, ok
 		}
 		for i := range a.Items {
-			if eq, _ := equals(a.Items[i], b.Items[i], depth+1); !eq {
+			if eq, _ := r.equals(a.Items[i], b.Items[i], depth+1); !eq {
 				return false, true
 			}
 		}
@@ -309,7 +328,7 @@ func equals(x, y any, depth int) (eq, known bool) {
 		}
 		for k, v := range a.m {
 			w, ok := b.m[k]
-			if eq, _ := equals(v, w, depth+1); !ok || !eq {
+			if eq, _ := r.equals(v, w, depth+1); !ok || !eq {
 				return false, true
 			}
 		}

@@ -160,6 +160,8 @@ func TestLimits(t *testing.T) {
 		"#macro(f)#f()#end#f()", "#define($d)$d#end$d", "#set($e = '#evaluate($e)')#evaluate($e)",
 		"#set($x='aaaaaaaaaa')#foreach($i in [1..20])#set($x = $x.replaceAll('a', $x))#end", "#set($x='ab')#foreach($i in [1..100])#set($x = $x.repeat(1000))#end",
 		"#set($l=[1])#foreach($i in [1..100])#set($j = $l.addAll($l))#end", "#set($l=[1])#foreach($i in [1..100])#set($l = [$l,$l])#end$l",
+		"#set($a=[1])#set($b=[1])#foreach($i in [1..60])#set($a = [$a,$a])#set($b = [$b,$b])#end#if($a == $b)#end",
+		"#set($a=[1])#set($b=[1])#foreach($i in [1..60])#set($a = [$a,$a])#set($b = [$b,$b])#end#if($a.equals($b))#end",
 	} {
 		if _, err := render(t, src, ""); !errors.Is(err, ErrLimit) {
 			t.Errorf("%.60s: %v", src, err)
@@ -167,6 +169,25 @@ func TestLimits(t *testing.T) {
 	}
 	if got, err := render(t, "#set($l=[1])#set($j=$l.add($l))$l #set($m={})#set($m.x=$m)$m", ""); err != nil || got != "[1, (this Collection)] {x=(this Map)}" {
 		t.Error(got, err)
+	}
+}
+
+// TestShared holds that values that contain each other, or themselves, do not
+// become endless texts.
+func TestShared(t *testing.T) {
+	m := NewMap()
+	m.Put("self", m)
+	wide := &List{}
+	for range 60 {
+		wide = &List{[]any{wide, wide}}
+	}
+	for _, v := range []any{m, wide} {
+		if _, err := AppendJSON(nil, v); !errors.Is(err, ErrLimit) {
+			t.Errorf("JSON: %v", err)
+		}
+	}
+	if _, err := Text(wide); !errors.Is(err, ErrLimit) {
+		t.Errorf("text: %v", err)
 	}
 }
 
