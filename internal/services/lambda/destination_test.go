@@ -22,6 +22,7 @@ func TestDestinations(t *testing.T) {
 			}
 		}
 	})
+	st.needs(t, "nodejs20.x")
 	st.custom(t, "f", nil)
 	st.function(t, "to", "nodejs20.x", "index.handler", nil, entry{"index.js", "exports.handler = async (e) => { process.stdout.write(JSON.stringify(e) + '\\n') }", 0})
 	const to = "arn:aws:lambda:us-east-1:000000000000:function:to"

@@ -74,6 +74,7 @@ const urlFunction = `exports.handler = async (e) => {
 
 func TestFunctionURL(t *testing.T) {
 	st := newStand(t)
+	st.needs(t, "nodejs20.x")
 	st.function(t, "f", "nodejs20.x", "index.handler", nil, entry{"index.js", urlFunction, 0})
 	id := st.url(t, "f", func(in *api.CreateFunctionUrlConfigRequest) {
 		in.Cors = &api.Cors{AllowOrigins: []string{"https://one.example"}, AllowMethods: []string{"GET", "POST"}, AllowHeaders: []string{"x-a"}, ExposeHeaders: []string{"x-b"}, MaxAge: new(int32(60)), AllowCredentials: new(true)}
@@ -215,6 +216,7 @@ const streamFunction = `exports.handler = awslambda.streamifyResponse(async (e, 
 
 func TestStreamedURL(t *testing.T) {
 	st := newStand(t, realTime)
+	st.needs(t, "nodejs20.x")
 	st.function(t, "f", "nodejs20.x", "index.handler", nil, entry{"index.js", streamFunction, 0})
 	st.function(t, "plain", "nodejs20.x", "index.handler", nil, entry{"index.js", "exports.handler = async () => ({statusCode: 201})", 0})
 	door := st.door(t)
@@ -254,6 +256,7 @@ func TestStreamedURL(t *testing.T) {
 
 func TestInvokeWithResponseStream(t *testing.T) {
 	st := newStand(t, realTime)
+	st.needs(t, "nodejs20.x")
 	st.function(t, "f", "nodejs20.x", "index.handler", nil, entry{"index.js", streamFunction, 0})
 	st.function(t, "plain", "nodejs20.x", "index.handler", nil, entry{"index.js", "exports.handler = async (e) => { if (e.fail) throw new Error('x'); return e }", 0})
 	run := func(name, payload string) (*api.InvokeWithResponseStreamResponse, string, *api.InvokeWithResponseStreamCompleteEvent) {

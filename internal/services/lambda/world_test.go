@@ -235,6 +235,14 @@ func (st *stand) restart(t *testing.T) {
 	b2.Plug(st.sts, st.logs, st.open(t))
 }
 
+// needs skips a test that needs a runtime's interpreter where there is none.
+func (st *stand) needs(t testing.TB, runtime string) {
+	t.Helper()
+	if _, err := st.deps.Runtimes.Resolve(t.Context(), runtime); err != nil {
+		t.Skip(err)
+	}
+}
+
 // function makes a function of a package's entries.
 func (st *stand) function(t testing.TB, name, runtime, handler string, change func(*api.CreateFunctionRequest), entries ...entry) {
 	t.Helper()
