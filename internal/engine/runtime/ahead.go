@@ -28,7 +28,7 @@ const (
 	// templateStart is how long a template may take to become ready.
 	templateStart = 30 * time.Second
 	// templateWeight is the share of the processors until then: functions go first.
-	templateWeight = 10
+	templateWeight = 50
 	// unmeasured is what a template is taken to hold where that cannot be read.
 	unmeasured = 48 << 20
 )
