@@ -109,7 +109,7 @@ func (s *Service) getDeployment(ctx context.Context, rq *call.Authorized, in *ap
 				if out.ApiSummary[path] == nil {
 					out.ApiSummary[path] = map[string]api.MethodSnapshot{}
 				}
-				out.ApiSummary[path][name] = api.MethodSnapshot{AuthorizationType: new(m.Authorization), ApiKeyRequired: new(false)}
+				out.ApiSummary[path][name] = api.MethodSnapshot{AuthorizationType: new(m.Authorization), ApiKeyRequired: new(m.KeyRequired)}
 			}
 		}
 		return nil

@@ -13,13 +13,15 @@
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 //
 // # Refused by name
 //
-// Authorization of type COGNITO_USER_POOLS, API keys, VPC links, caches, canaries,
-// throttling, access and execution logs, tracing, client certificates, private
+// Authorization of type COGNITO_USER_POOLS, VPC links, caches, canaries,
+// access and execution logs, tracing, client certificates, private
 // endpoints, compression, custom domains; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
 //
@@ -27,14 +29,23 @@
 //
 //   - The endpoint types EDGE and REGIONAL, and the IP address type: there is
 //     one place from which APIs are served. They are kept and told.
+//
 //   - Models, parameters of methods and method responses without a validator
 //     document an API at AWS, too. They are kept and told.
+//
 //   - Templates and responses of a proxy integration do nothing at AWS, too.
+//
 //   - CloudWatchRoleArn of AWS::ApiGateway::Account: there are no execution logs
 //     that the role could write.
 //
+//   - GenerateDistinctId of an API key: the id always differs from the value.
+//
 // # Differences
 //
+//   - An account has no throttle of its own, so GetAccount tells none; stages,
+//     methods and usage plans have theirs when they are set.
+//   - Counts of usage plans are written a second after they change: a crash
+//     forgets at most that second. Weeks begin on Sundays plus the offset.
 //   - A mapping template whose #foreach takes more than 1,000 turns fails, as does
 //     one that takes too much time or memory (package vtl has the limits).
 //   - Regular expressions in templates and selection patterns have no look-around

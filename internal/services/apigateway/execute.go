@@ -252,6 +252,10 @@ func (x *exchange) Context(name string) string {
 		return x.rq.Identity.AccessKey
 	case "identity.accountId":
 		return x.rq.Identity.Account
+	case "identity.apiKey":
+		return x.rq.Identity.APIKey
+	case "identity.apiKeyId":
+		return x.rq.Identity.APIKeyID
 	case "identity.caller":
 		return x.rq.Identity.Caller
 	case "identity.user":

@@ -58,7 +58,7 @@ func findMethodResponse(d *definition.API, resource, name, status *string) (*def
 
 func methodAnswer(r *definition.Resource, name string, m *definition.Method) *api.Method {
 	out := &api.Method{
-		HttpMethod: &name, AuthorizationType: &m.Authorization, AuthorizerId: opt.NonZero(m.Authorizer), ApiKeyRequired: new(false), OperationName: opt.NonZero(m.Operation),
+		HttpMethod: &name, AuthorizationType: &m.Authorization, AuthorizerId: opt.NonZero(m.Authorizer), ApiKeyRequired: &m.KeyRequired, OperationName: opt.NonZero(m.Operation),
 		RequestParameters: m.Parameters, RequestModels: m.Models, RequestValidatorId: opt.NonZero(m.Validator),
 	}
 	for status, x := range m.Responses {
@@ -79,7 +79,6 @@ func methodResponseAnswer(status string, x *definition.MethodResponse) *api.Meth
 
 func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.PutMethodRequest) (out *api.Method, err error) {
 	err = refuseAny(
-		given{"apiKeyRequired", opt.Val(in.ApiKeyRequired)},
 		given{"authorizationScopes", len(in.AuthorizationScopes) > 0},
 		given{"authorizerId with the authorization type " + *in.AuthorizationType, opt.Val(in.AuthorizerId) != "" && *in.AuthorizationType != definition.CustomAuthorization},
 	)
@@ -98,7 +97,7 @@ func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.Pu
 			return err
 		}
 		m := &definition.Method{
-			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), Operation: opt.Val(in.OperationName), Validator: opt.Val(in.RequestValidatorId),
+			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), KeyRequired: opt.Val(in.ApiKeyRequired), Operation: opt.Val(in.OperationName), Validator: opt.Val(in.RequestValidatorId),
 			Parameters: in.RequestParameters, Models: in.RequestModels,
 		}
 		if err := d.CheckAuthorization(m); err != nil {
@@ -149,12 +148,7 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 			"remove /requestValidatorId":  func(_, _ string) error { m.Validator = ""; return nil },
 			"add /authorizerId":           text(&m.Authorizer),
 			"remove /authorizerId":        func(_, _ string) error { m.Authorizer = ""; return nil },
-			"replace /apiKeyRequired": func(_, v string) error {
-				if v != "false" {
-					return refuse("apiKeyRequired")
-				}
-				return nil
-			},
+			"replace /apiKeyRequired":     func(_, v string) error { m.KeyRequired = v == "true"; return nil },
 		}
 		e.flags("/requestParameters", &m.Parameters)
 		e.entries("/requestModels", &m.Models)

@@ -11,7 +11,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
 	"github.com/tierra-cloud/tierra/internal/policy"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
@@ -53,6 +56,7 @@ type liveStage struct {
 	disabled              bool
 	responses             map[string]*gatewayResponse
 	policy                *policy.Policy // the API's own; nil if it has none
+	keyFromAuthorizer     bool           // API keys come from the authorizer
 	record                []byte         // the stage's record that this was made from
 }
 
@@ -63,6 +67,8 @@ type endpoint struct {
 	validation           *validation // nil checks nothing
 	authorizer           *authorizer // nil asks none
 	signed               bool        // IAM decides
+	keyRequired          bool
+	limiter              *rate.Limiter // nil has no limit
 }
 
 // integration carries a request out; what fails is a *failure.
@@ -180,7 +186,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error) {
 	ls := &liveStage{
 		area: a, api: id, name: st.Name, deployment: st.Deployment, variables: st.Variables,
-		binary: parseMediaTypes(d.Binary), disabled: d.Disabled, responses: map[string]*gatewayResponse{},
+		binary: parseMediaTypes(d.Binary), disabled: d.Disabled, keyFromAuthorizer: d.KeySource == api.ApiKeySourceTypeAuthorizer, responses: map[string]*gatewayResponse{},
 	}
 	if d.Policy != "" {
 		var err error
@@ -205,7 +211,7 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
-			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization}
+			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization, keyRequired: m.KeyRequired, limiter: st.methodThrottle(path, method)}
 			if e.validation, err = compileValidation(d, m); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}

@@ -68,6 +68,15 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::ApiGateway::Authorizer", resource.Handlers[authorizerProperties]{
 			Create: createAuthorizer, Find: leftAuthorizer, Update: updateAuthorizer, Delete: deleteAuthorizer, Attributes: []string{"AuthorizerId"},
 		}),
+		resource.Define("AWS::ApiGateway::ApiKey", resource.Handlers[apiKeyProperties]{
+			Create: createAPIKey, Find: leftAPIKeys, Update: updateAPIKey, Delete: deleteAPIKey, Attributes: []string{"APIKeyId"},
+		}),
+		resource.Define("AWS::ApiGateway::UsagePlan", resource.Handlers[planProperties]{
+			Create: createPlan, Find: leftPlans, Update: updatePlan, Delete: deletePlan, Attributes: []string{"Id"},
+		}),
+		resource.Define("AWS::ApiGateway::UsagePlanKey", resource.Handlers[planKeyProperties]{
+			Create: createPlanKey, Find: leftPlanKey, Delete: deletePlanKey, Attributes: []string{"Id"},
+		}),
 		resource.Define("AWS::ApiGateway::RequestValidator", resource.Handlers[validatorProperties]{
 			Create: createValidator, Find: leftValidators, Update: updateValidator, Delete: deleteValidator, Attributes: []string{"RequestValidatorId"},
 		}),

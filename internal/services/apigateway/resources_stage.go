@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -94,14 +95,15 @@ func deleteDeployment(ctx context.Context, rq *resource.Request, id string, p *d
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html
 type stageProperties struct {
-	RestAPIID           string            `cfn:"RestApiId,required,replace"`
-	StageName           *string           `cfn:"StageName,replace"`
-	DeploymentID        string            `cfn:"DeploymentId,required"`
-	Description         *string           `cfn:"Description"`
-	Variables           map[string]string `cfn:"Variables"`
-	TracingEnabled      *bool             `cfn:"TracingEnabled"`
-	CacheClusterEnabled *bool             `cfn:"CacheClusterEnabled"`
-	Tags                []tagProperty     `cfn:"Tags"`
+	RestAPIID           string                  `cfn:"RestApiId,required,replace"`
+	StageName           *string                 `cfn:"StageName,replace"`
+	DeploymentID        string                  `cfn:"DeploymentId,required"`
+	Description         *string                 `cfn:"Description"`
+	Variables           map[string]string       `cfn:"Variables"`
+	TracingEnabled      *bool                   `cfn:"TracingEnabled"`
+	MethodSettings      []methodSettingProperty `cfn:"MethodSettings"`
+	CacheClusterEnabled *bool                   `cfn:"CacheClusterEnabled"`
+	Tags                []tagProperty           `cfn:"Tags"`
 }
 
 func (p *stageProperties) tags(rq *resource.Request) map[string]string {
@@ -124,6 +126,12 @@ func createStage(ctx context.Context, rq *resource.Request, p *stageProperties) 
 	if err != nil {
 		return resource.State{}, err
 	}
+	var ops patches
+	if ops.methodSettings(nil, p.MethodSettings); len(ops) > 0 {
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops}); err != nil {
+			return resource.State{}, errors.Join(err, deleteStage(ctx, rq, name, p))
+		}
+	}
 	return resource.State{ID: name}, nil
 }
 
@@ -137,6 +145,7 @@ func updateStage(ctx context.Context, rq *resource.Request, name string, old, p 
 		}
 	}
 	ops.entries("/variables", old.Variables, p.Variables)
+	ops.methodSettings(old.MethodSettings, p.MethodSettings)
 	x, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops})
 	if err != nil {
 		return resource.State{}, err

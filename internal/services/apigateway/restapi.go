@@ -82,7 +82,6 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	err := refuseAny(
 		given{"cloneFrom", in.CloneFrom != nil},
 		given{"minimumCompressionSize", in.MinimumCompressionSize != nil},
-		given{"apiKeySource AUTHORIZER", opt.Val(in.ApiKeySource) == api.ApiKeySourceTypeAuthorizer},
 		given{"securityPolicy", in.SecurityPolicy != nil}, given{"endpointAccessMode", in.EndpointAccessMode != nil},
 	)
 	if err != nil {
@@ -100,6 +99,7 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 		return nil, err
 	}
 	d := definition.New(s.ids.Of(ids.LowerAlnum, 10))
+	d.KeySource = opt.Val(in.ApiKeySource)
 	d.Binary, d.Disabled = in.BinaryMediaTypes, opt.Val(in.DisableExecuteApiEndpoint)
 	if d.Policy, err = setPolicy(areaOf(rq), x.ID, opt.Val(in.Policy)); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (s *Service) saveNew(ctx context.Context, rq *call.Authorized, x *restAPI, 
 func (x *restAPI) answer(d *definition.API) *api.RestApi {
 	return &api.RestApi{
 		Id: &x.ID, Name: &x.Name, Description: opt.NonZero(x.Description), Version: opt.NonZero(x.Version), CreatedDate: seconds(x.Created),
-		BinaryMediaTypes: d.Binary, ApiKeySource: new(api.ApiKeySourceTypeHeader), Warnings: x.Warnings, Tags: x.Tags, Policy: opt.NonZero(d.Policy),
+		BinaryMediaTypes: d.Binary, ApiKeySource: new(opt.Or(opt.NonZero(d.KeySource), api.ApiKeySourceTypeHeader)), Warnings: x.Warnings, Tags: x.Tags, Policy: opt.NonZero(d.Policy),
 		EndpointConfiguration:     &api.EndpointConfiguration{Types: []string{x.Endpoint}, IpAddressType: new(opt.Or(opt.NonZero(x.Addresses), api.IpAddressTypeIpv4))},
 		DisableExecuteApiEndpoint: &d.Disabled, RootResourceId: &d.Root,
 	}
@@ -214,9 +214,10 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 			},
 			"remove /policy": func(_, _ string) error { d.Policy = ""; return nil },
 			"replace /apiKeySource": func(_, v string) error {
-				if v != api.ApiKeySourceTypeHeader {
-					return refuse("apiKeySource " + v)
+				if v != api.ApiKeySourceTypeHeader && v != api.ApiKeySourceTypeAuthorizer {
+					return api.BadRequestException("Invalid API Key Source specified: %s", v)
 				}
+				d.KeySource = v
 				return nil
 			},
 			"replace /disableExecuteApiEndpoint": func(_, v string) error { d.Disabled = v == "true"; return nil },

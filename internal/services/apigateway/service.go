@@ -42,6 +42,9 @@ type Service struct {
 	live     live
 	// verdicts are what authorizers said lately.
 	verdicts verdicts
+	keys     keyrings
+	buckets  buckets // of keys in usage plans
+	usages   usages
 	// exchanges holds *exchange whose memory is used again.
 	exchanges sync.Pool
 }
@@ -60,7 +63,7 @@ func (s *Service) Model() *model.Service { return &api.Model }
 func (s *Service) Bindings() []call.Binding {
 	var all []call.Binding
 	for _, topic := range [][]call.Binding{
-		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.validatorBindings(), s.integrationBindings(), s.deploymentBindings(),
+		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.keyBindings(), s.planBindings(), s.validatorBindings(), s.integrationBindings(), s.deploymentBindings(),
 		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
 	} {
 		all = append(all, topic...)
@@ -77,7 +80,12 @@ func invalid(_ *model.Operation, bad []constraint.Violation) *fault.Fault {
 }
 
 // Start implements call.Worker: it compiles every stage of the store.
-func (s *Service) Start(ctx context.Context) error { return s.publishAll(ctx) }
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.publishAll(ctx); err != nil {
+		return err
+	}
+	return s.publishAllKeys(ctx)
+}
 
 // Stop implements call.Worker. Requests under way belong to their connections.
-func (s *Service) Stop(context.Context) error { return nil }
+func (s *Service) Stop(ctx context.Context) error { return s.writeUsage(ctx) }

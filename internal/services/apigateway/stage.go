@@ -49,8 +49,19 @@ func (st *stage) answer() *api.Stage {
 	return &api.Stage{
 		DeploymentId: &st.Deployment, StageName: &st.Name, Description: opt.NonZero(st.Description), Variables: st.Variables, Tags: st.Tags,
 		CacheClusterEnabled: new(false), CacheClusterStatus: new(api.CacheClusterStatusNotAvailable), TracingEnabled: new(false),
-		CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated),
+		CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
 	}
+}
+
+func (st *stage) settings() map[string]api.MethodSetting {
+	if len(st.Methods) == 0 {
+		return nil
+	}
+	all := map[string]api.MethodSetting{}
+	for k, m := range st.Methods {
+		all[k] = m.answer()
+	}
+	return all
 }
 
 func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.CreateStageRequest) (*api.Stage, error) {
@@ -149,7 +160,11 @@ func (s *Service) updateStage(ctx context.Context, rq *call.Authorized, in *api.
 			"replace /cacheClusterEnabled": no("cacheClusterEnabled"),
 		}
 		e.entries("/variables", &st.Variables)
-		err = e.apply(in.PatchOperations, "/logging/", "/metrics/", "/throttling/", "/caching/", "/accessLogSettings", "/canarySettings",
+		ops, err := st.setMethods(in.PatchOperations)
+		if err != nil {
+			return err
+		}
+		err = e.apply(ops, "/accessLogSettings", "/canarySettings",
 			"/cacheCluster", "/clientCertificateId", "/documentationVersion", "/webAclArn")
 		if err != nil {
 			return err

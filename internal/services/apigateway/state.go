@@ -19,6 +19,10 @@ import (
 //	deployment <api id> <deployment id>  deployment
 //	snapshot   <api id> <deployment id>  definition.API: what was deployed
 //	stage      <api id> <name>           stage
+//	apikey     <key id>                  apiKey
+//	plan       <plan id>                 usagePlan
+//	plankey    <plan id> <key id>        empty: the key is in the plan
+//	usage      <plan id> <key id>        usage
 
 // restAPI is the record of an API. Times are milliseconds since 1970.
 type restAPI struct {
@@ -52,6 +56,42 @@ type stage struct {
 	Tags        map[string]string `json:"tags,omitempty"`
 	Created     int64             `json:"created"`
 	Updated     int64             `json:"updated"`
+	// Methods are the settings of methods, by settingKey, and of all: "*/*".
+	Methods map[string]*methodSetting `json:"methods,omitempty"`
+}
+
+// apiKey is the record of an API key.
+type apiKey struct {
+	V           int               `json:"v"`
+	ID          string            `json:"id"`
+	Value       string            `json:"value"`
+	Name        string            `json:"name,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Customer    string            `json:"customer,omitempty"`
+	Enabled     bool              `json:"enabled"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	Created     int64             `json:"created"`
+	Updated     int64             `json:"updated"`
+}
+
+// usagePlan is the record of a usage plan.
+type usagePlan struct {
+	V           int               `json:"v"`
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Stages      []planStage       `json:"stages,omitempty"`
+	Throttle    *throttle         `json:"throttle,omitempty"`
+	Quota       *quota            `json:"quota,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// planStage is a stage whose methods a plan opens.
+type planStage struct {
+	API   string `json:"api"`
+	Stage string `json:"stage"`
+	// Throttle are the buckets of methods: "/pets/GET".
+	Throttle map[string]*throttle `json:"throttle,omitempty"`
 }
 
 // area forms the keys of one account and region.
@@ -73,7 +113,15 @@ func (a area) stages(id string) []byte          { return a.key("stage", id) }
 func (a area) everythingOf(id string) [][]byte {
 	return [][]byte{a.api(id), a.definition(id), a.deployments(id), a.key("snapshot", id), a.stages(id)}
 }
-func (a area) apis() []byte { return a.key("api") }
+func (a area) apis() []byte                    { return a.key("api") }
+func (a area) apiKey(id string) []byte         { return a.key("apikey", id) }
+func (a area) apiKeys() []byte                 { return a.key("apikey") }
+func (a area) plan(id string) []byte           { return a.key("plan", id) }
+func (a area) plans() []byte                   { return a.key("plan") }
+func (a area) planKey(plan, key string) []byte { return a.key("plankey", plan, key) }
+func (a area) planKeys(plan string) []byte     { return a.key("plankey", plan) }
+func (a area) usage(plan, key string) []byte   { return a.key("usage", plan, key) }
+func (a area) usages(plan string) []byte       { return a.key("usage", plan) }
 
 // apiOf takes account, region and id out of a key, if it is that of an API.
 func apiOf(key []byte) (a area, id string, ok bool) {

@@ -35,6 +35,9 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	if failed == nil {
 		failed = s.admit(r.Context(), x)
 	}
+	if failed == nil {
+		failed = s.meter(r.Context(), x)
+	}
 	s.carryOut(r.Context(), x, failed)
 	x.write(w)
 }

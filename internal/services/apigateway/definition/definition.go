@@ -27,6 +27,8 @@ type API struct {
 	Binary []string `json:"binary,omitempty"`
 	// Disabled says that the API cannot be called at its default address.
 	Disabled bool `json:"disabled,omitempty"`
+	// KeySource is where API keys come from: HEADER (also if empty) or AUTHORIZER.
+	KeySource string `json:"keySource,omitempty"`
 	// Policy is the resource policy of the API.
 	Policy string `json:"policy,omitempty"`
 }
@@ -43,7 +45,8 @@ type Resource struct {
 type Method struct {
 	Authorization string                     `json:"authorization"`
 	Authorizer    string                     `json:"authorizer,omitempty"` // its id
-	Validator     string                     `json:"validator,omitempty"`  // its id
+	KeyRequired   bool                       `json:"keyRequired,omitempty"`
+	Validator     string                     `json:"validator,omitempty"` // its id
 	Operation     string                     `json:"operation,omitempty"`
 	Parameters    map[string]bool            `json:"parameters,omitempty"` // "method.request.header.X": required
 	Models        map[string]string          `json:"models,omitempty"`     // by content type

@@ -13,6 +13,9 @@ func (d *Document) Overwrite(old *definition.API) *definition.API {
 	if !d.HasBinary {
 		is.Binary = old.Binary
 	}
+	if is.KeySource == "" {
+		is.KeySource = old.KeySource
+	}
 	if !d.HasPolicy {
 		is.Policy = old.Policy
 	}
@@ -83,6 +86,9 @@ func (d *Document) Merge(old *definition.API, newID func() string) (*definition.
 	maps.Copy(is.Models, add.Models)
 	if d.HasBinary {
 		is.Binary = add.Binary
+	}
+	if add.KeySource != "" {
+		is.KeySource = add.KeySource
 	}
 	if d.HasPolicy {
 		is.Policy = add.Policy

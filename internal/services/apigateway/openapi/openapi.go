@@ -102,8 +102,10 @@ func (im *importer) settings() {
 			im.api.Policy, im.doc.HasPolicy = string(b), true
 		case "gateway-responses", "documentation", "importexport-version", "request-validators", "request-validator":
 		case "api-key-source":
-			if text(v) != "HEADER" {
-				im.refuse(k + " " + text(v))
+			switch im.api.KeySource = text(v); im.api.KeySource {
+			case "HEADER", "AUTHORIZER":
+			default:
+				im.fail("Invalid API Key Source specified: %s", text(v))
 			}
 		case "endpoint-configuration":
 			c, _ := v.(object)

@@ -94,7 +94,10 @@ func (im *importer) require(m *definition.Method, name string, scopes any) error
 		return nil
 	}
 	a := im.api.AuthorizerNamed(name)
-	if s := im.scheme(name); a == nil && strings.EqualFold(text(s[extension+"authtype"]), "awsSigv4") {
+	if s := im.scheme(name); a == nil && text(s["type"]) == "apiKey" && strings.EqualFold(text(s["name"]), "x-api-key") {
+		m.KeyRequired = true
+		return nil
+	} else if a == nil && strings.EqualFold(text(s[extension+"authtype"]), "awsSigv4") {
 		if m.Authorizer != "" {
 			return problem.New("Only one authorizer can be required: %s is another", name)
 		}
