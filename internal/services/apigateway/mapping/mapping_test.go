@@ -3,6 +3,8 @@ package mapping
 import (
 	"strings"
 	"testing"
+
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
 )
 
 type vars struct{}
@@ -58,5 +60,21 @@ func FuzzText(f *testing.F) {
 		if v, err := Parse(s); err == nil {
 			v.In(vars{})
 		}
+	})
+}
+
+// FuzzTemplate renders templates over a request.
+func FuzzTemplate(f *testing.F) {
+	f.Add(`#set($d = $input.path('$'))#set($x = $d.put('a', $d))$input.json('$..a') $util.base64Encode($d) $d`, `{"a":[1,{"b":2}]}`)
+	f.Add(`#set($context.responseOverride.header.A = $input.params().header)$context.identity.sourceIp $stageVariables.get('a') $util.parseJson($input.body).a`, `{}`)
+	f.Fuzz(func(t *testing.T, text, body string) {
+		c, err := vtl.Compile(text)
+		if err != nil {
+			return
+		}
+		var o Overrides
+		s := &Source{Vars: vars{}, Body: []byte(body), Params: func(string) *vtl.Map { return vtl.NewMap() }, Stage: map[string]string{"a": "b"}, Overrides: &o}
+		_, _ = c.Render(nil, s, vtl.Limits{Output: 1 << 16, Steps: 20_000, Memory: 1 << 20})
+		Strings(o.Response, "header")
 	})
 }

@@ -67,8 +67,15 @@ func (r *run) stringMethod(s, name string, args []any) (any, error) {
 	case 2:
 		v, err = r.stringMethod2(s, name, args[0], args[1])
 	}
-	if t, ok := v.(string); ok && err == nil {
-		err = r.spend(len(t))
+	switch v := v.(type) {
+	case string:
+		if err == nil {
+			err = r.spend(len(v))
+		}
+	case *List:
+		if err == nil {
+			err = r.spend(16 * len(v.Items))
+		}
 	}
 	return v, err
 }
