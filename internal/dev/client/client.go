@@ -203,7 +203,11 @@ func escapePath(key string) string {
 
 // CreateBucket makes a bucket, or finds that the caller has it already.
 func (c *Client) CreateBucket(ctx context.Context, bucket string) error {
-	resp, err := c.send(ctx, request{service: "s3", method: "PUT", path: "/" + bucket})
+	rq := request{service: "s3", method: "PUT", path: "/" + bucket}
+	if c.Region != "us-east-1" { // which has no name here
+		rq.body = []byte("<CreateBucketConfiguration><LocationConstraint>" + c.Region + "</LocationConstraint></CreateBucketConfiguration>")
+	}
+	resp, err := c.send(ctx, rq)
 	if e, ok := err.(*Error); ok && e.Code == "BucketAlreadyOwnedByYou" {
 		return nil
 	}
