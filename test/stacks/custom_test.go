@@ -268,3 +268,28 @@ func TestCustomSilent(t *testing.T) {
 		t.Errorf("asked again after a restart:\n%s", got)
 	}
 }
+
+// TestCustomCancelled holds that nobody waits for a provider once another resource
+// of the stack has failed, and that what it may have made is deleted.
+func TestCustomCancelled(t *testing.T) {
+	w, p, room := world(t, mem.New(), memblob.New(), 0)
+	p.answer = func(rq map[string]any) map[string]any {
+		if rq["RequestType"] == "Create" {
+			return nil
+		}
+		return success(rq["PhysicalResourceId"].(string), nil)
+	}
+	calltest.Must(t, w, api.CreateStack, &api.CreateStackInput{StackName: new("s"), TemplateBody: new(`
+Resources:
+  C: {Type: Custom::Thing, Properties: {ServiceToken: "` + function + `"}}
+  Group: {Type: AWS::Logs::LogGroup}
+  Bad: {Type: AWS::Logs::LogStream, Properties: {LogGroupName: !Ref Group, LogStreamName: "a:b"}}
+`)})
+	_ = room.Wait(context.Background()) // the clock stands still: it ends by itself
+	if got := status(t, w); got != "ROLLBACK_COMPLETE" || !strings.Contains(reasons(t, w), "C: Resource creation cancelled\n") {
+		t.Errorf("it ended as %s: %s", got, reasons(t, w))
+	}
+	if got := p.requests(); strings.Contains(got, "Create") != strings.Contains(got, "Delete s-C-") {
+		t.Errorf("asked\n%s", got)
+	}
+}

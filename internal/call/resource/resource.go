@@ -34,6 +34,7 @@ type Type struct {
 	// with one of them and a dot. AnyAttribute stands for all names.
 	Attributes []string
 
+	waits  bool
 	create func(ctx context.Context, rq *Request, props map[string]any) (State, error)
 	update func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
 	remove func(ctx context.Context, rq *Request, id string, props map[string]any) error
@@ -113,6 +114,9 @@ type Handlers[P any] struct {
 	Check func(p *P) []Problem
 	// Attributes are the names that Fn::GetAtt takes.
 	Attributes []string
+	// Waits says that Create waits for somebody outside the platform. It is broken
+	// off, its context cancelled, when another resource of the operation fails.
+	Waits bool
 }
 
 // Define makes a Type of a property struct and its handlers.
@@ -121,7 +125,7 @@ func Define[P any](name string, h Handlers[P]) Type {
 		panic("resource: " + name + " lacks a handler")
 	}
 	var zero P
-	t := Type{Name: name, Properties: properties(zero), Attributes: h.Attributes}
+	t := Type{Name: name, Properties: properties(zero), Attributes: h.Attributes, waits: h.Waits}
 	read := func(props map[string]any) (*P, error) {
 		p := new(P)
 		if bad := decode(props, p); len(bad) > 0 {
@@ -201,6 +205,9 @@ func (t *Type) Create(ctx context.Context, rq *Request, props map[string]any) (S
 
 // Finds reports whether the type can find what an interrupted creation made.
 func (t *Type) Finds() bool { return t.find != nil }
+
+// Waits reports whether a creation waits for somebody outside the platform.
+func (t *Type) Waits() bool { return t.waits }
 
 // Find returns what there is that Create could have made; ask Finds first.
 func (t *Type) Find(ctx context.Context, rq *Request, props map[string]any) ([]State, error) {

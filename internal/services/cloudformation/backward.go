@@ -223,6 +223,12 @@ func (r *run) rollbackUpdate(ctx context.Context) error {
 // revert brings one resource back to what it was before the update.
 func (r *run) revert(ctx context.Context, rec *resourceRecord) (bool, error) {
 	switch {
+	case contains(r.st.Op.Skip, rec.ID):
+		physical := rec.Physical
+		rec.existing, rec.Attempt = *rec.Before, nil
+		rec.Physical = physical
+		rec.Status, rec.Reason = api.ResourceStatusUpdateComplete, ""
+		return true, r.save(ctx, rec, eventRecord{Physical: rec.Physical, Status: rec.Status})
 	case rec.Physical != rec.Before.Physical: // it was replaced: the old one is still there
 		now := rec.existing
 		rec.Discard, rec.existing = &now, *rec.Before

@@ -40,7 +40,7 @@ const (
 
 func (s *Service) customType(name string) resource.Type {
 	return resource.Define(name, resource.Handlers[resource.Open]{
-		Create: s.createCustom, Update: s.updateCustom, Delete: s.deleteCustom, Check: s.checkCustom, Attributes: []string{resource.AnyAttribute},
+		Create: s.createCustom, Update: s.updateCustom, Delete: s.deleteCustom, Check: s.checkCustom, Attributes: []string{resource.AnyAttribute}, Waits: true,
 	})
 }
 

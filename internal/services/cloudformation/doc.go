@@ -32,7 +32,10 @@
 //   - A custom resource's provider may be asked twice, with the same RequestId, if
 //     the server ends between its invocation and the note of that. Its ResponseURL
 //     is an address of this server, http where the server speaks http.
-//   - In-flight resources are let finish when another fails; AWS cancels them.
+//   - In-flight resources are let finish when another fails, but for custom
+//     resources and wait conditions, which are cancelled; AWS cancels all.
+//   - A nested stack is updated when its own properties change (its TemplateURL,
+//     say), not at every update of its parent; change sets show it as one resource.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.
 //

@@ -27,6 +27,13 @@ func (r *run) forward(ctx context.Context) error {
 	}
 	steps, cancel := context.WithCancel(ctx)
 	defer cancel()
+	r.failing, r.fail = context.WithCancel(steps)
+	defer r.fail()
+	unlist, err := r.s.cancellable(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer unlist()
 	if r.st.Timeout > 0 && r.st.Op.Kind == "create" {
 		left := r.st.Op.Started.Add(time.Duration(r.st.Timeout) * time.Minute).Sub(r.s.d.Clock.Now())
 		stop := r.s.d.Clock.AfterFunc(left, func() {
@@ -53,6 +60,9 @@ func (r *run) forward(ctx context.Context) error {
 	}
 	if lost != nil {
 		return lost
+	}
+	if r.isHalted() {
+		return r.to(ctx, api.StackStatusUpdateRollbackInProgress, "User Initiated", nil)
 	}
 	if len(r.st.Op.Failed) > 0 || r.late {
 		words := r.failedWords()
@@ -106,7 +116,7 @@ func (r *run) turnBack(ctx context.Context, why string) error {
 
 // step brings one resource to what the plan says. Its error is the store's.
 func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error) {
-	if steps.Err() != nil {
+	if steps.Err() != nil || r.isHalted() {
 		return graph.Halt, nil
 	}
 	rec := r.rec(id)

@@ -19,6 +19,9 @@ func (r *run) make(ctx context.Context, rec *resourceRecord, again bool) error {
 	var st resource.State
 	var err error
 	found, ok := resource.State{}, false
+	if t.Waits() && r.failing != nil {
+		ctx = r.failing
+	}
 	if again {
 		found, ok = r.left(rec)
 	}
@@ -29,6 +32,9 @@ func (r *run) make(ctx context.Context, rec *resourceRecord, again bool) error {
 		st, err = r.repeat(ctx, t, rq, rec.Properties)
 	default:
 		st, err = t.Create(ctx, rq, rec.Properties)
+		if f := fault.As(err); f != nil && strings.Contains(f.Code, "AlreadyExists") {
+			st.ID = "" // it is another's, whom a rollback must not rob of it
+		}
 	}
 	rec.take(st)
 	if err == nil && st.ID == "" {

@@ -26,6 +26,8 @@ type plane struct {
 
 	mu   sync.Mutex
 	jobs map[string]chan struct{} // by stack id; closed at the end
+	// runs are the updates that can be cancelled, by stack id.
+	runs map[string]*run
 	// left is what interrupted creations had made, by stack and logical id, as
 	// found at the start.
 	left map[[2]string]resource.State
@@ -34,7 +36,7 @@ type plane struct {
 
 func (p *plane) init() {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.jobs, p.left = map[string]chan struct{}{}, map[[2]string]resource.State{}
+	p.jobs, p.runs, p.left = map[string]chan struct{}{}, map[string]*run{}, map[[2]string]resource.State{}
 }
 
 // Stop implements call.Worker. Operations that are under way stop between two
@@ -150,6 +152,11 @@ type run struct {
 	recs map[string]*resourceRecord
 	seq  int64 // of the latest event
 	late bool  // the operation's time is over
+	// failing ends when a resource has failed, or the update was cancelled; fail
+	// ends it. halted says that the update was cancelled.
+	failing context.Context
+	fail    context.CancelFunc
+	halted  bool
 }
 
 // operate drives a stack from phase to phase until its operation has ended. The
@@ -270,6 +277,9 @@ func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn)
 			if err := tx.Delete(r.sc.runningKey(r.st.ID)); err != nil {
 				return err
 			}
+			if err := tx.Delete(r.sc.cancelKey(r.st.ID)); err != nil {
+				return err
+			}
 			asked := r.sc.key("asked", r.st.ID)
 			for p, err := range tx.Scan(asked, data.PrefixEnd(asked), false) {
 				if err != nil {
@@ -372,6 +382,7 @@ func (r *run) failure(ids ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.st.Op.Failed = append(r.st.Op.Failed, ids...)
+	r.fail()
 }
 
 // failedWords is how the reasons of stack events name what failed.

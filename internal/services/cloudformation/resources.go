@@ -32,7 +32,7 @@ func (s *Service) ownTypes() []resource.Type {
 			Delete: func(context.Context, *resource.Request, string, *handleProperties) error { return nil },
 		}),
 		resource.Define("AWS::CloudFormation::WaitCondition", resource.Handlers[waitProperties]{
-			Create: s.createWait, Update: updateWait, Check: checkWait, Attributes: []string{"Data"},
+			Create: s.createWait, Update: updateWait, Check: checkWait, Attributes: []string{"Data"}, Waits: true,
 			Delete: func(context.Context, *resource.Request, string, *waitProperties) error { return nil },
 		}),
 		resource.Define("AWS::CloudFormation::Stack", resource.Handlers[nestedProperties]{

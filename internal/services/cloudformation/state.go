@@ -33,6 +33,9 @@ func (sc scope) nestKey(name string) []byte             { return sc.key("nest", 
 func (sc scope) exportKey(name string) []byte           { return sc.key("export", name) }
 func (sc scope) importKey(export, stack string) []byte  { return sc.key("import", export, stack) }
 
+// cancelKey marks a stack whose update is to be cancelled.
+func (sc scope) cancelKey(stack string) []byte { return sc.key("cancel", stack) }
+
 // runningKey marks a stack whose operation is under way. It stands outside the
 // accounts, so that a start finds them all.
 func (sc scope) runningKey(stack string) []byte {
@@ -93,6 +96,8 @@ type operation struct {
 	Retain []string `json:",omitempty"`
 	// Failed are the resources for which the operation failed.
 	Failed []string `json:",omitempty"`
+	// Skip are the resources that a continued rollback leaves as they are.
+	Skip []string `json:",omitempty"`
 	// DeleteRetained: resources made by this operation are deleted by its
 	// rollback even if their DeletionPolicy is Retain.
 	DeleteRetained bool `json:",omitempty"`

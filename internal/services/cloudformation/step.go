@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -72,6 +73,9 @@ func (r *run) reason(id string, err error) string {
 	late := r.late
 	r.mu.Unlock()
 	if late {
+		return cancelled
+	}
+	if errors.Is(err, context.Canceled) {
 		return cancelled
 	}
 	var said *saidError
