@@ -28,7 +28,7 @@ type Vars interface {
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 var ContextNames = []string{
 	"accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType", "error.validationErrorString",
-	"extendedRequestId", "httpMethod", "identity.accessKey", "identity.accountId", "identity.caller", "identity.sourceIp", "identity.user",
+	"extendedRequestId", "httpMethod", "identity.accessKey", "identity.accountId", "identity.apiKey", "identity.apiKeyId", "identity.caller", "identity.sourceIp", "identity.user",
 	"identity.userAgent", "identity.userArn", "path", "protocol", "requestId", "requestTime",
 	"requestTimeEpoch", "resourceId", "resourcePath", "stage",
 }
