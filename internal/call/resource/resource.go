@@ -67,6 +67,10 @@ type Request struct {
 	Token string
 	// StackTags are the tags to put on every resource that takes tags.
 	StackTags map[string]string
+	// Resolve puts values in the place of what refers to them, dynamic references,
+	// just before a handler acts; hide takes them out of its error. Nil leaves
+	// properties as they are.
+	Resolve func(ctx context.Context, props map[string]any) (resolved map[string]any, hide func(error) error, err error)
 	// Name makes a physical name of at most max characters from the stack's
 	// name, the logical id and the token, as CloudFormation does.
 	Name func(max int) string
@@ -200,7 +204,20 @@ func (t *Type) Check(props map[string]any) []Problem { return t.check(props) }
 
 // Create makes the resource.
 func (t *Type) Create(ctx context.Context, rq *Request, props map[string]any) (State, error) {
-	return t.create(ctx, rq, props)
+	props, hide, err := rq.resolve(ctx, props)
+	if err != nil {
+		return State{}, err
+	}
+	st, err := t.create(ctx, rq, props)
+	return st, hide(err)
+}
+
+// resolve is rq.Resolve, if there is one.
+func (rq *Request) resolve(ctx context.Context, props map[string]any) (map[string]any, func(error) error, error) {
+	if rq.Resolve == nil {
+		return props, func(err error) error { return err }, nil
+	}
+	return rq.Resolve(ctx, props)
 }
 
 // Finds reports whether the type can find what an interrupted creation made.
@@ -211,12 +228,22 @@ func (t *Type) Waits() bool { return t.waits }
 
 // Find returns what there is that Create could have made; ask Finds first.
 func (t *Type) Find(ctx context.Context, rq *Request, props map[string]any) ([]State, error) {
-	return t.find(ctx, rq, props)
+	props, hide, err := rq.resolve(ctx, props)
+	if err != nil {
+		return nil, err
+	}
+	found, err := t.find(ctx, rq, props)
+	return found, hide(err)
 }
 
 // Adopt completes what an interrupted creation made and Find found.
 func (t *Type) Adopt(ctx context.Context, rq *Request, found State, props map[string]any) (State, error) {
-	return t.adopt(ctx, rq, found, props)
+	props, hide, err := rq.resolve(ctx, props)
+	if err != nil {
+		return found, err
+	}
+	st, err := t.adopt(ctx, rq, found, props)
+	return st, hide(err)
 }
 
 // InPlace reports whether a change of the named properties can be made without
@@ -237,10 +264,26 @@ func (t *Type) InPlace(changed []string) bool {
 
 // Update changes the resource in place; ask InPlace first.
 func (t *Type) Update(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error) {
-	return t.update(ctx, rq, id, old, props)
+	props, hide, err := rq.resolve(ctx, props)
+	if err != nil {
+		return State{ID: id}, err
+	}
+	// What is referred to may have changed since: the old properties stay as they
+	// were written, so that they differ, unless they cannot be read like that.
+	if len(t.check(old)) > 0 {
+		if was, _, err := rq.resolve(ctx, old); err == nil {
+			old = was
+		}
+	}
+	st, err := t.update(ctx, rq, id, old, props)
+	return st, hide(err)
 }
 
 // Delete removes the resource.
 func (t *Type) Delete(ctx context.Context, rq *Request, id string, props map[string]any) error {
+	// A value that is gone must not keep the resource from going.
+	if resolved, hide, err := rq.resolve(ctx, props); err == nil {
+		return hide(t.remove(ctx, rq, id, resolved))
+	}
 	return t.remove(ctx, rq, id, props)
 }

@@ -118,7 +118,13 @@ func shownParams(spec *specRecord) []api.Parameter {
 		if contains(spec.Hidden, k) {
 			v = hidden
 		}
-		out = append(out, api.Parameter{ParameterKey: new(k), ParameterValue: new(v)})
+		p := api.Parameter{ParameterKey: new(k), ParameterValue: new(v)}
+		if r, ok := spec.Resolved[k]; ok {
+			if p.ResolvedValue = &r; contains(spec.Hidden, k) {
+				p.ResolvedValue = new(hidden)
+			}
+		}
+		out = append(out, p)
 	}
 	sort.Slice(out, func(i, j int) bool { return *out[i].ParameterKey < *out[j].ParameterKey })
 	return out

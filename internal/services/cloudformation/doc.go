@@ -44,5 +44,11 @@
 // Stack policies, rollback triggers, notification topics, imports of resources,
 // CreationPolicy and UpdatePolicy, DeletionPolicy Snapshot, the Hooks section,
 // macros other than AWS::Serverless-2016-10-31 and AWS::LanguageExtensions,
-// dynamic references ({{resolve:…}}), parameters of the SSM types, rules.
+// dynamic references in outputs, rules.
+//
+// Dynamic references in properties (ssm, secretsmanager, and ssm-secure where AWS
+// takes it) are resolved as the stack's principal when a resource type acts, and
+// are stored, compared and shown as they are written. Handlers' errors do not show
+// the values. ssm-secure is refused elsewhere, and references to secrets in custom
+// resources and nested stacks.
 package cloudformation

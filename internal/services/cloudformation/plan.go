@@ -58,7 +58,7 @@ func (s *Service) plan(ctx context.Context, sc scope, spec *specRecord, source *
 		return nil, p.refuse("the Rules section is not supported", "Rules")
 	}
 	p.eval = intrinsic.Scope{
-		Template: tmpl, Params: intrinsic.Params(tmpl, spec.Params), Extensions: spec.Extensions,
+		Template: tmpl, Params: intrinsic.Params(tmpl, spec.values()), Extensions: spec.Extensions,
 		Import: func(export string) (any, error) { return s.importValue(ctx, sc, p, export) },
 	}
 	for k, v := range pseudo(sc, name, id) {
@@ -231,44 +231,13 @@ func (p *plan) properties(id string, v intrinsic.Resources) (map[string]any, err
 			out[name] = local(x, p.origin)
 		}
 	}
-	if ref := dynamicReference(out); ref != "" {
-		return nil, p.refuse("Dynamic references such as "+ref+" are not supported yet (resource "+id+")", "Resources", id, "Properties")
-	}
-	return out, nil
-}
-
-// dynamicReference finds a dynamic reference in a value.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
-func dynamicReference(v any) string {
-	switch v := v.(type) {
-	case string:
-		for _, s := range []string{"ssm", "ssm-secure", "secretsmanager"} {
-			if i := strings.Index(v, "{{resolve:"+s+":"); i >= 0 {
-				if end := strings.Index(v[i:], "}}"); end >= 0 {
-					return v[i : i+end+2]
-				}
-			}
-		}
-	case []any:
-		for _, x := range v {
-			if r := dynamicReference(x); r != "" {
-				return r
-			}
-		}
-	case map[string]any:
-		for _, x := range v {
-			if r := dynamicReference(x); r != "" {
-				return r
-			}
-		}
-	}
-	return ""
+	return out, p.checkDynamic(id, out)
 }
 
 // check finds what is wrong with a resource's properties.
 func (p *plan) check(id string, props map[string]any) error {
 	r := p.tmpl.Resources[id]
-	bad := p.types.of(r.Type).Check(props)
+	bad := p.types.of(r.Type).Check(withoutDynamic(props).(map[string]any))
 	if len(bad) == 0 {
 		return nil
 	}
@@ -368,8 +337,8 @@ func (p *plan) text(eval *intrinsic.Scope, raw any, path ...string) (string, err
 	if !ok {
 		return "", p.refuse(fmt.Sprintf("Template format error: The %s field of every %s member must evaluate to a String.", path[len(path)-1], path[0]), path...)
 	}
-	if ref := dynamicReference(s); ref != "" {
-		return "", p.refuse("Dynamic references such as "+ref+" are not supported yet", path...)
+	if ref := dynamicForm.FindString(s); ref != "" {
+		return "", p.refuse("Dynamic references such as "+ref+" are for properties of resources", path...)
 	}
 	return s, nil
 }

@@ -117,6 +117,7 @@ type specRecord struct {
 	Processed    string            // JSON, after the transforms
 	Extensions   bool              `json:",omitempty"` // the transforms were with AWS::LanguageExtensions
 	Params       map[string]string `json:",omitempty"`
+	Resolved     map[string]string `json:",omitempty"` // values of parameters that name SSM's
 	Hidden       []string          `json:",omitempty"` // parameters with NoEcho
 	Tags         map[string]string `json:",omitempty"`
 	Capabilities []string          `json:",omitempty"`

@@ -25,7 +25,7 @@ func (r *run) request(id, kind, step string) *resource.Request {
 	token := r.token(id, step)
 	rq := &resource.Request{
 		Caller: r.s.d.Caller, As: r.as, Account: r.sc.Account, Region: r.sc.Region,
-		StackName: r.st.Name, StackID: r.st.ID, LogicalID: id, Type: kind, Token: token,
+		StackName: r.st.Name, StackID: r.st.ID, LogicalID: id, Type: kind, Token: token, Resolve: r.resolve,
 		Name: func(most int) string { return physicalName(r.st.Name, id, token, most) },
 	}
 	if r.spec != nil {

@@ -76,9 +76,6 @@ func violation(p *template.Parameter, name, v string) string {
 		}
 		return "Parameter '" + name + "' " + text
 	}
-	if p.IsSSM() {
-		return "Parameter '" + name + "' has the type " + p.Type + ", which is not supported yet: there is no SSM Parameter Store"
-	}
 	if len(v) > maxParameterValue {
 		return "Parameter '" + name + "' exceeds maximum length of " + strconv.Itoa(maxParameterValue) + " characters"
 	}

@@ -17,7 +17,8 @@ var specificTypes = map[string]bool{
 
 // IsList reports whether a parameter's value is a list, written with commas.
 func (p *Parameter) IsList() bool {
-	return p.Type == "CommaDelimitedList" || strings.HasPrefix(p.Type, "List<")
+	t := strings.TrimPrefix(p.Type, "AWS::SSM::Parameter::Value<") // what is named there is a list
+	return strings.TrimSuffix(t, ">") == "CommaDelimitedList" || strings.HasPrefix(t, "List<")
 }
 
 // IsSSM reports whether a parameter's value names one of SSM's parameters.
