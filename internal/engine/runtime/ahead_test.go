@@ -53,7 +53,7 @@ func TestAhead(t *testing.T) {
 	defer func() { world.templates = nil }()
 	for name, test := range map[string]func(*testing.T){
 		"RoundTrips": TestRoundTrips, "Context": TestContext, "Errors": TestErrors, "Logs": TestLogs, "Ends": TestEnds,
-		"Timeout": TestTimeout, "KilledFromOutside": TestKilledFromOutside, "OutOfMemory": TestOutOfMemory, 
+		"Timeout": TestTimeout, "KilledFromOutside": TestKilledFromOutside, "OutOfMemory": TestOutOfMemory,
 		"ChildLeftBehind": TestChildLeftBehind, "InitErrors": TestInitErrors, "InitTimeout": TestInitTimeout,
 		"NodeFailures": TestNodeFailures, "PythonHandlers": TestPythonHandlers,
 		"EveryInterpreter": TestEveryInterpreter, "Layers": TestLayers, "PrivateNetwork": TestPrivateNetwork, "Door": TestDoor,
