@@ -117,17 +117,19 @@ func (p *plan) checkDynamic(id string, props map[string]any) error {
 	eachDynamic(props, nil, func(path []string, whole string, d dynamic, err error) string {
 		where := strings.Join(path, "/")
 		n++
+		text := ""
 		switch {
 		case err != nil:
+			text = err.Error()
 		case d.service == secureParameter && secureAllowed[kind] != where:
-			err = errors.New("SSM Secure reference is not supported in: [" + kind + "/Properties/" + where + "]")
+			text = "SSM Secure reference is not supported in: [" + kind + "/Properties/" + where + "]"
 		case d.service == secretValue && (strings.HasPrefix(kind, "Custom::") || strings.HasPrefix(kind, "AWS::CloudFormation::")):
-			err = errors.New("Secrets Manager reference is not supported in: [" + kind + "/Properties/" + where + "]: the value would be shown there")
+			text = "Secrets Manager reference is not supported in: [" + kind + "/Properties/" + where + "]: the value would be shown there"
 		case n > maxDynamic:
-			err = errors.New("Template error: a resource can have at most 60 dynamic references")
+			text = "Template error: a resource can have at most 60 dynamic references"
 		}
-		if wrong == nil && err != nil {
-			wrong = p.refuse(err.Error(), append([]string{"Resources", id, "Properties"}, path...)...)
+		if wrong == nil && text != "" {
+			wrong = p.refuse(text, append([]string{"Resources", id, "Properties"}, path...)...)
 		}
 		return whole
 	})

@@ -53,7 +53,6 @@ func (a area) key(parts ...string) []byte {
 }
 
 func (a area) parameter(name string) []byte { return a.key("parameter", name) }
-func (a area) versions(name string) []byte  { return a.key("version", name) }
 func (a area) version(name string, n int64) []byte {
 	return a.key("version", name, fmt.Sprintf("%020d", n))
 }
