@@ -3,12 +3,12 @@ package kms
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/constraint"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/engine/timer"
 	api "github.com/tierra-cloud/tierra/internal/gen/kms"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -28,12 +28,9 @@ type Deps struct {
 
 // Service is the room.
 type Service struct {
-	d     Deps
-	vault vault
-
-	mu      sync.Mutex
-	stop    context.CancelFunc // of the sweeper; nil when it does not run
-	stopped sync.WaitGroup
+	d       Deps
+	vault   vault
+	sweeper timer.Sweeper
 }
 
 // New makes the room. Its error is a Key of the wrong length.
@@ -42,7 +39,9 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kms: %w", err)
 	}
-	return &Service{d: d, vault: v}, nil
+	s := &Service{d: d, vault: v}
+	s.sweeper = timer.Sweeper{Clock: d.Clock, Every: sweepEvery, Do: s.sweep}
+	return s, nil
 }
 
 // Model implements call.Service.
@@ -69,48 +68,16 @@ func invalid(_ *model.Operation, bad []constraint.Violation) *fault.Fault {
 // sweepEvery is how often the material of deleted keys is destroyed.
 const sweepEvery = time.Hour
 
-// Start implements call.Worker: it begins the sweeper.
+// Start implements call.Worker: it begins the sweeper. What a sweep leaves after an
+// error waits for the next one; reads hide it in any case.
 func (s *Service) Start(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stop != nil {
-		cancel()
-		return nil
-	}
-	s.stop = cancel
-	s.stopped.Go(func() {
-		for ctx.Err() == nil {
-			// An error is tried again with the next sweep; reads hide what is
-			// deleted in any case.
-			_ = s.sweep(ctx)
-			select {
-			case <-ctx.Done():
-			case <-s.d.Clock.After(sweepEvery):
-			}
-		}
-	})
+	s.sweeper.Start()
 	return nil
 }
 
 // Stop implements call.Worker.
 func (s *Service) Stop(ctx context.Context) error {
-	s.mu.Lock()
-	stop := s.stop
-	s.stop = nil
-	s.mu.Unlock()
-	if stop == nil {
-		return nil
-	}
-	stop()
-	done := make(chan struct{})
-	go func() { s.stopped.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.sweeper.Stop(ctx)
 }
 
 // sweep destroys the keys whose time has come, and their aliases.

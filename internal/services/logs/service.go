@@ -2,12 +2,12 @@ package logs
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/constraint"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/engine/timer"
 	api "github.com/tierra-cloud/tierra/internal/gen/logs"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -24,19 +24,18 @@ type Deps struct {
 
 // Service is the room.
 type Service struct {
-	store data.Store
-	clock clock.Clock
-	ids   *ids.Source
-	tail  tail
-
-	mu      sync.Mutex
-	stop    context.CancelFunc // of the sweeper; nil when it does not run
-	stopped sync.WaitGroup
+	store   data.Store
+	clock   clock.Clock
+	ids     *ids.Source
+	tail    tail
+	sweeper timer.Sweeper
 }
 
 // New makes the room.
 func New(d Deps) *Service {
-	return &Service{store: d.Store, clock: d.Clock, ids: d.IDs}
+	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs}
+	s.sweeper = timer.Sweeper{Clock: d.Clock, Every: sweepEvery, Do: s.sweep}
+	return s
 }
 
 // Model implements call.Service.
@@ -65,47 +64,15 @@ func invalid(_ *model.Operation, bad []constraint.Violation) *fault.Fault {
 // sweepEvery is how often what has expired is deleted.
 const sweepEvery = time.Hour
 
-// Start implements call.Worker: it begins the sweeper.
+// Start implements call.Worker: it begins the sweeper. What a sweep leaves after an
+// error waits for the next one; reads hide it in any case.
 func (s *Service) Start(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stop != nil {
-		cancel()
-		return nil
-	}
-	s.stop = cancel
-	s.stopped.Go(func() {
-		for ctx.Err() == nil {
-			// An error is tried again with the next sweep; reads hide what has
-			// expired in any case.
-			_ = s.sweep(ctx)
-			select {
-			case <-ctx.Done():
-			case <-s.clock.After(sweepEvery):
-			}
-		}
-	})
+	s.sweeper.Start()
 	return nil
 }
 
 // Stop implements call.Worker.
 func (s *Service) Stop(ctx context.Context) error {
-	s.mu.Lock()
-	stop := s.stop
-	s.stop = nil
-	s.mu.Unlock()
 	s.tail.close()
-	if stop == nil {
-		return nil
-	}
-	stop()
-	done := make(chan struct{})
-	go func() { s.stopped.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.sweeper.Stop(ctx)
 }

@@ -2,11 +2,11 @@ package secretsmanager
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/engine/timer"
 	api "github.com/tierra-cloud/tierra/internal/gen/secretsmanager"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/ids"
@@ -26,15 +26,16 @@ type Deps struct {
 
 // Service is the room.
 type Service struct {
-	d Deps
-
-	mu      sync.Mutex
-	stop    context.CancelFunc // of the sweeper; nil when it does not run
-	stopped sync.WaitGroup
+	d       Deps
+	sweeper timer.Sweeper
 }
 
 // New makes the room.
-func New(d Deps) *Service { return &Service{d: d} }
+func New(d Deps) *Service {
+	s := &Service{d: d}
+	s.sweeper = timer.Sweeper{Clock: d.Clock, Every: sweepEvery, Do: s.sweep}
+	return s
+}
 
 // Model implements call.Service.
 func (s *Service) Model() *model.Service { return &api.Model }
@@ -54,48 +55,16 @@ func (s *Service) Bindings() []call.Binding {
 // sweepEvery is how often what is deleted is removed from the store.
 const sweepEvery = time.Hour
 
-// Start implements call.Worker: it begins the sweeper.
+// Start implements call.Worker: it begins the sweeper. What a sweep leaves after an
+// error waits for the next one; reads hide it in any case.
 func (s *Service) Start(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stop != nil {
-		cancel()
-		return nil
-	}
-	s.stop = cancel
-	s.stopped.Go(func() {
-		for ctx.Err() == nil {
-			// An error is tried again with the next sweep; reads hide what is
-			// deleted in any case.
-			_ = s.sweep(ctx)
-			select {
-			case <-ctx.Done():
-			case <-s.d.Clock.After(sweepEvery):
-			}
-		}
-	})
+	s.sweeper.Start()
 	return nil
 }
 
 // Stop implements call.Worker.
 func (s *Service) Stop(ctx context.Context) error {
-	s.mu.Lock()
-	stop := s.stop
-	s.stop = nil
-	s.mu.Unlock()
-	if stop == nil {
-		return nil
-	}
-	stop()
-	done := make(chan struct{})
-	go func() { s.stopped.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.sweeper.Stop(ctx)
 }
 
 // sweep removes the secrets whose recovery window is over.
