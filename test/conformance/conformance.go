@@ -1,7 +1,7 @@
 // Package conformance finds the published cases that tests measure with. They
 // are data of others and not part of the repository: the variable
-// TIERRA_CONFORMANCE names their folder, or they lie in shared/conformance
-// beside the repository.
+// TIERRA_CONFORMANCE names their folder; without it, one beside the repository
+// is looked for.
 package conformance
 
 import (
