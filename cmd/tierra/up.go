@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,14 +101,19 @@ func (c *upCmd) run(ctx context.Context) error {
 		return err
 	}
 	printOutputs(out, stack)
-	out.println("Ready.")
 	if !c.noWatch {
+		watching := make(chan struct{})
 		go func() {
-			if err := u.Watch(ctx); err != nil {
+			if err := u.Watch(ctx, sync.OnceFunc(func() { close(watching) })); err != nil {
 				out.Problem(err)
 			}
 		}()
+		select {
+		case <-watching:
+		case <-time.After(time.Second): // it could not begin, and said so
+		}
 	}
+	out.println("Ready.")
 	go func() {
 		if err := u.Tail(ctx, since); err != nil && ctx.Err() == nil {
 			out.Problem(err)

@@ -19,14 +19,16 @@ import (
 const quiet = 40 * time.Millisecond
 
 // Watch acts on changes of sources until ctx ends: a function's files swap that
-// function, a website's folder is published, the template is deployed anew.
-func (u *Up) Watch(ctx context.Context) error {
+// function, a website's folder is published, the template is deployed anew. It
+// calls watching once no change can be missed any more.
+func (u *Up) Watch(ctx context.Context, watching func()) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch the sources: %w", err)
 	}
 	defer w.Close()
 	u.arm(w)
+	watching()
 	changed := map[string]bool{}
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
