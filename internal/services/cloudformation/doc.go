@@ -36,6 +36,8 @@
 //     resources and wait conditions, which are cancelled; AWS cancels all.
 //   - A nested stack is updated when its own properties change (its TemplateURL,
 //     say), not at every update of its parent; change sets show it as one resource.
+//     CreateChangeSet's IncludeNestedStacks has no effect for that reason, and
+//     DescribeChangeSet says that it is false.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.
 //
