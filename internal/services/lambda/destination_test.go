@@ -26,9 +26,10 @@ func TestDestinations(t *testing.T) {
 	st.custom(t, "f", nil)
 	st.function(t, "to", "nodejs20.x", "index.handler", nil, entry{"index.js", "exports.handler = async (e) => { process.stdout.write(JSON.stringify(e) + '\\n') }", 0})
 	const to = "arn:aws:lambda:us-east-1:000000000000:function:to"
+	retries := int32(1)
 	put := func(success, failure *string) error {
 		_, err := calltest.Do(st.World, api.PutFunctionEventInvokeConfig, &api.PutFunctionEventInvokeConfigRequest{
-			FunctionName: new("f"), MaximumRetryAttempts: new(int32(1)), MaximumEventAgeInSeconds: new(int32(120)),
+			FunctionName: new("f"), MaximumRetryAttempts: &retries, MaximumEventAgeInSeconds: new(int32(120)),
 			DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: success}, OnFailure: &api.OnFailure{Destination: failure}},
 		})
 		return err
@@ -68,17 +69,23 @@ func TestDestinations(t *testing.T) {
 		t.Errorf("success: %s", calltest.JSON(r))
 	}
 	send(`{"do":"fail","text":"no"}`)
-	st.timer()
+	st.timer(t, 1)
 	st.Clock.Advance(time.Minute)
 	if r := record(); r.Request.Condition != "RetriesExhausted" || r.Request.Count != 2 || r.Response.Error != "Unhandled" || !strings.Contains(string(r.Answer), "no") {
 		t.Errorf("failure: %s", calltest.JSON(r))
 	}
-	// Too old before it could be tried again.
+	// The third attempt would be two minutes after the second: too late for it.
+	retries = 2
+	if err := put(new(to), new(to)); err != nil {
+		t.Fatal(err)
+	}
 	send(`{"do":"fail","text":"no"}`)
-	st.timer()
-	st.Clock.Advance(3 * time.Minute)
-	if r := record(); r.Request.Condition != "EventAgeExceeded" || r.Request.Count != 1 || r.Response != nil {
+	st.timer(t, 1)
+	st.Clock.Advance(time.Minute)
+	st.timer(t, 2)
+	st.Clock.Advance(2 * time.Minute)
+	if r := record(); r.Request.Condition != "EventAgeExceeded" || r.Request.Count != 2 || r.Response != nil {
 		t.Errorf("age: %s", calltest.JSON(r))
 	}
-	until(func() bool { return st.queued(t) == 0 })
+	until(func() bool { return len(st.events(t)) == 0 })
 }
