@@ -4,10 +4,13 @@
 package gen
 
 import (
+	"github.com/tierra-cloud/tierra/internal/gen/acm"
 	"github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/gen/apigatewayv2"
+	"github.com/tierra-cloud/tierra/internal/gen/cloudcontrol"
 	"github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/gen/cloudwatch"
+	"github.com/tierra-cloud/tierra/internal/gen/codedeploy"
 	"github.com/tierra-cloud/tierra/internal/gen/cognitoidp"
 	"github.com/tierra-cloud/tierra/internal/gen/dynamodb"
 	"github.com/tierra-cloud/tierra/internal/gen/ecr"
@@ -31,10 +34,13 @@ import (
 // Services returns the facts of every service that is known, with or without a room.
 func Services() []*model.Service {
 	return []*model.Service{
+		&acm.Model,
 		&apigateway.Model,
 		&apigatewayv2.Model,
+		&cloudcontrol.Model,
 		&cloudformation.Model,
 		&cloudwatch.Model,
+		&codedeploy.Model,
 		&cognitoidp.Model,
 		&dynamodb.Model,
 		&ecr.Model,

@@ -20,8 +20,8 @@ import (
 
 // services maps the IAM prefix, which names our rooms, to botocore's folder.
 var services = [][2]string{
-	{"apigateway", "apigateway"}, {"apigatewayv2", "apigatewayv2"}, {"cloudformation", "cloudformation"},
-	{"cloudwatch", "cloudwatch"}, {"cognito-idp", "cognito-idp"}, {"dynamodb", "dynamodb"}, {"ecr", "ecr"},
+	{"acm", "acm"}, {"apigateway", "apigateway"}, {"apigatewayv2", "apigatewayv2"}, {"cloudcontrol", "cloudcontrol"}, {"cloudformation", "cloudformation"},
+	{"cloudwatch", "cloudwatch"}, {"codedeploy", "codedeploy"}, {"cognito-idp", "cognito-idp"}, {"dynamodb", "dynamodb"}, {"ecr", "ecr"},
 	{"events", "events"}, {"iam", "iam"}, {"kinesis", "kinesis"}, {"kms", "kms"}, {"lambda", "lambda"},
 	{"logs", "logs"}, {"s3", "s3"}, {"secretsmanager", "secretsmanager"}, {"sns", "sns"}, {"sqs", "sqs"},
 	{"ssm", "ssm"}, {"states", "stepfunctions"}, {"sts", "sts"}, {"xray", "xray"},
