@@ -46,7 +46,8 @@
 // Stack policies, rollback triggers, notification topics, imports of resources,
 // CreationPolicy and UpdatePolicy, DeletionPolicy Snapshot, the Hooks section,
 // macros other than AWS::Serverless-2016-10-31 and AWS::LanguageExtensions,
-// dynamic references in outputs, rules.
+// dynamic references in outputs, Fn::ValueOf and Fn::ValueOfAll
+// in rules (they read attributes of EC2 and Route 53).
 //
 // Dynamic references in properties (ssm, secretsmanager, and ssm-secure where AWS
 // takes it) are resolved as the stack's principal when a resource type acts, and

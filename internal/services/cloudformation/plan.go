@@ -54,15 +54,15 @@ func (s *Service) plan(ctx context.Context, sc scope, spec *specRecord, source *
 	if err := intrinsic.Check(tmpl); err != nil {
 		return nil, p.invalid(err)
 	}
-	if len(tmpl.Rules) > 0 {
-		return nil, p.refuse("the Rules section is not supported", "Rules")
-	}
 	p.eval = intrinsic.Scope{
 		Template: tmpl, Params: intrinsic.Params(tmpl, spec.values()), Extensions: spec.Extensions,
 		Import: func(export string) (any, error) { return s.importValue(ctx, sc, p, export) },
 	}
 	for k, v := range pseudo(sc, name, id) {
 		p.eval.Params[k] = v
+	}
+	if err := p.eval.CheckRules(); err != nil {
+		return nil, p.invalid(err)
 	}
 	for c := range tmpl.Conditions {
 		if _, err := p.eval.Condition(c); err != nil {
