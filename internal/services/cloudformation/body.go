@@ -28,9 +28,15 @@ func (s *Service) body(ctx context.Context, rq *call.Authorized, body, address *
 	case address == nil:
 		return "", fault.Of(fault.Validation, "Either Template URL or Template Body must be specified.")
 	}
-	at, err := parseTemplateURL(*address)
+	return s.object(ctx, rq, *address, template.MaxURL, "TemplateURL", "Template")
+}
+
+// object reads the text at the address of an object in S3, as the caller. member
+// and what are the request's member and its meaning, for errors.
+func (s *Service) object(ctx context.Context, rq *call.Authorized, address string, most int, member, what string) (string, error) {
+	at, err := parseTemplateURL(address)
 	if err != nil {
-		return "", fault.Of(fault.Validation, "TemplateURL must be a supported URL.")
+		return "", fault.Of(fault.Validation, "%s must be a supported URL.", member)
 	}
 	in := &s3.GetObjectRequest{Bucket: &at.bucket, Key: &at.key, VersionId: opt.NonZero(at.version)}
 	out, err := call.Do(ctx, s.d.Caller, rq.As(), s3.GetObject, in)
@@ -38,46 +44,46 @@ func (s *Service) body(ctx context.Context, rq *call.Authorized, body, address *
 		if f := fault.As(err); f != nil {
 			return "", fault.Of(fault.Validation, "S3 error: %s\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html", f.Message)
 		}
-		return "", fmt.Errorf("read the template at %s: %w", *address, err)
+		return "", fmt.Errorf("read the object at %s: %w", address, err)
 	}
 	defer func() { _ = out.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(out.Body, template.MaxURL+1))
+	text, err := io.ReadAll(io.LimitReader(out.Body, int64(most)+1))
 	if err != nil {
-		return "", fmt.Errorf("read the template at %s: %w", *address, err)
+		return "", fmt.Errorf("read the object at %s: %w", address, err)
 	}
-	if len(text) > template.MaxURL {
-		return "", fault.Of(fault.Validation, "Template may not exceed %d bytes in size.", template.MaxURL)
+	if len(text) > most {
+		return "", fault.Of(fault.Validation, "%s may not exceed %d bytes in size.", what, most)
 	}
 	return string(text), nil
 }
 
-// object names an object in S3.
-type object struct{ bucket, key, version string }
+// s3Object names an object in S3.
+type s3Object struct{ bucket, key, version string }
 
 // parseTemplateURL reads the address of an object: by path or by virtual host,
 // at AWS's endpoints or at one of our own.
-func parseTemplateURL(address string) (object, error) {
+func parseTemplateURL(address string) (s3Object, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return object{}, err
+		return s3Object{}, err
 	}
 	bad := fmt.Errorf("%q is not the address of an object", address)
 	if u.Scheme == "s3" {
-		o := object{bucket: u.Host, key: strings.TrimPrefix(u.Path, "/")}
+		o := s3Object{bucket: u.Host, key: strings.TrimPrefix(u.Path, "/")}
 		if o.bucket == "" || o.key == "" {
-			return object{}, bad
+			return s3Object{}, bad
 		}
 		return o, nil
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return object{}, bad
+		return s3Object{}, bad
 	}
-	o := object{bucket: hostBucket(u.Hostname()), key: strings.TrimPrefix(u.Path, "/"), version: u.Query().Get("versionId")}
+	o := s3Object{bucket: hostBucket(u.Hostname()), key: strings.TrimPrefix(u.Path, "/"), version: u.Query().Get("versionId")}
 	if o.bucket == "" {
 		o.bucket, o.key, _ = strings.Cut(o.key, "/")
 	}
 	if o.bucket == "" || o.key == "" {
-		return object{}, bad
+		return s3Object{}, bad
 	}
 	return o, nil
 }

@@ -44,8 +44,15 @@ func (r *run) forward(ctx context.Context) error {
 		})
 		defer stop()
 	}
+	if err := r.removalsDenied(ctx); err != nil {
+		return err
+	}
 	var lost error // of the store
-	r.plan.deps.Walk(parallel, func(id string) graph.Verdict {
+	todo := r.plan.deps
+	if len(r.st.Op.Failed) > 0 { // the stack's policy keeps what is to be removed
+		todo = nil
+	}
+	todo.Walk(parallel, func(id string) graph.Verdict {
 		v, err := r.step(ctx, steps, id)
 		if err != nil {
 			r.mu.Lock()
@@ -160,8 +167,14 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 	}
 	switch {
 	case rec.Type != want.Type || !t.InPlace(changed):
+		if no, v, err := r.refused(ctx, rec, updateReplace); no {
+			return v, err
+		}
 		return r.replace(ctx, steps, rec, want, again)
 	case len(changed) > 0:
+		if no, v, err := r.refused(ctx, rec, updateModify); no {
+			return v, err
+		}
 		return r.change(ctx, steps, rec, want)
 	}
 	if rec.Deletion != deletion || rec.Replacement != replacement || rec.Metadata != want.Metadata || !slices.Equal(rec.DependsOn, want.DependsOn) {

@@ -30,15 +30,11 @@ type wanted struct {
 
 	rollback      *api.RollbackConfiguration
 	notifications []string
-	policyBody    *string
-	policyURL     *string
 }
 
 // refuseSettings refuses by name what would be stored and not act.
 func (w *wanted) refuseSettings() error {
 	switch {
-	case w.policyBody != nil || w.policyURL != nil:
-		return fault.Of(fault.Validation, "StackPolicyBody and StackPolicyURL: stack policies are not supported yet")
 	case len(w.notifications) > 0:
 		return fault.Of(fault.Validation, "NotificationARNs: notifications through SNS are not supported yet")
 	case w.rollback != nil && (len(w.rollback.RollbackTriggers) > 0 || opt.Val(w.rollback.MonitoringTimeInMinutes) > 0):

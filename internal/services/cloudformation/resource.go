@@ -15,7 +15,14 @@ import (
 func (s *Service) resourceBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.DescribeStackResource, onStack(s, "cloudformation:DescribeStackResource", func(in *api.DescribeStackResourceInput) *string { return in.StackName }, nil), s.describeStackResource),
-		call.Bind(api.DescribeStackResources, onStack(s, "cloudformation:DescribeStackResources", func(in *api.DescribeStackResourcesInput) *string { return in.StackName }, nil), s.describeStackResources),
+		call.Bind(api.DescribeStackResources, call.Rule(func(ctx context.Context, rq *call.Decoded, in *api.DescribeStackResourcesInput) ([]call.Need, error) {
+			name, err := s.stackOfInput(ctx, scopeOf(rq), in)
+			if err != nil {
+				return nil, err
+			}
+			r, err := s.stackResource(ctx, rq, opt.Or(opt.NonZero(name), "*"))
+			return []call.Need{{Action: "cloudformation:DescribeStackResources", Resource: r}}, err
+		}, "cloudformation:DescribeStackResources"), s.describeStackResources),
 		call.Bind(api.ListStackResources, onStack(s, "cloudformation:ListStackResources", func(in *api.ListStackResourcesInput) *string { return in.StackName }, nil), s.listStackResources),
 	}
 }
@@ -57,12 +64,15 @@ func (s *Service) describeStackResource(ctx context.Context, rq *call.Authorized
 }
 
 func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorized, in *api.DescribeStackResourcesInput) (*api.DescribeStackResourcesOutput, error) {
-	name := opt.Val(in.StackName)
-	if in.StackName == nil {
-		if in.PhysicalResourceId == nil {
-			return nil, fault.Of(fault.Validation, "1 validation error detected: Either StackName or PhysicalResourceId must be specified")
-		}
-		return nil, fault.Of(fault.Validation, "PhysicalResourceId: to find a stack by the physical id of one of its resources is not supported yet; give StackName")
+	if (in.StackName == nil) == (in.PhysicalResourceId == nil) {
+		return nil, fault.Of(fault.Validation, "Either StackName or PhysicalResourceId must be specified, but not both.")
+	}
+	name, err := s.stackOfInput(ctx, scopeOf(rq.Decoded), in)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, fault.Of(fault.Validation, "Stack for %s does not exist", *in.PhysicalResourceId)
 	}
 	st, all, err := s.stackResources(ctx, rq, name)
 	if err != nil {
@@ -73,7 +83,7 @@ func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorize
 	}
 	out := &api.DescribeStackResourcesOutput{StackResources: []api.StackResource{}}
 	for _, r := range all {
-		if in.LogicalResourceId != nil && *in.LogicalResourceId != r.ID || in.PhysicalResourceId != nil && *in.PhysicalResourceId != r.Physical {
+		if in.LogicalResourceId != nil && *in.LogicalResourceId != r.ID {
 			continue
 		}
 		out.StackResources = append(out.StackResources, api.StackResource{
@@ -86,6 +96,31 @@ func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorize
 		return nil, fault.Of(fault.Validation, "Resource %s does not exist for stack %s", *in.LogicalResourceId, st.Name)
 	}
 	return out, nil
+}
+
+// stackOfInput returns the stack that a request names, or the id of the one that
+// has the resource that it names; "" if there is none.
+func (s *Service) stackOfInput(ctx context.Context, sc scope, in *api.DescribeStackResourcesInput) (name string, err error) {
+	if in.StackName != nil || in.PhysicalResourceId == nil {
+		return opt.Val(in.StackName), nil
+	}
+	err = s.view(ctx, func(rd data.Reader) error {
+		prefix := sc.key("resource")
+		for p, err := range rd.Scan(prefix, data.PrefixEnd(prefix), false) {
+			if err != nil {
+				return err
+			}
+			var rec resourceRecord
+			if err := decode(p.Value, &rec); err != nil {
+				return err
+			}
+			if parts, ok := data.Parts(p.Key); ok && rec.Physical == *in.PhysicalResourceId && rec.Status != api.ResourceStatusDeleteComplete {
+				name = parts[len(parts)-2]
+			}
+		}
+		return nil
+	})
+	return name, err
 }
 
 // resourcesPerPage is how many resources one listing has at most.

@@ -17,11 +17,11 @@ func (s *Service) stackBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.CreateStack, onStack(s, "cloudformation:CreateStack", func(in *api.CreateStackInput) *string { return in.StackName },
 			func(in *api.CreateStackInput) (map[string][]string, string) {
-				return conditionKeys(in.TemplateURL, in.RoleARN, in.Tags, in.ResourceTypes), opt.Val(in.RoleARN)
+				return withPolicyURL(conditionKeys(in.TemplateURL, in.RoleARN, in.Tags, in.ResourceTypes), in.StackPolicyURL), opt.Val(in.RoleARN)
 			}), s.createStack),
 		call.Bind(api.UpdateStack, onStack(s, "cloudformation:UpdateStack", func(in *api.UpdateStackInput) *string { return in.StackName },
 			func(in *api.UpdateStackInput) (map[string][]string, string) {
-				return conditionKeys(in.TemplateURL, in.RoleARN, in.Tags, in.ResourceTypes), opt.Val(in.RoleARN)
+				return withPolicyURL(conditionKeys(in.TemplateURL, in.RoleARN, in.Tags, in.ResourceTypes), in.StackPolicyURL), opt.Val(in.RoleARN)
 			}), s.updateStack),
 		call.Bind(api.DeleteStack, onStack(s, "cloudformation:DeleteStack", func(in *api.DeleteStackInput) *string { return in.StackName },
 			func(in *api.DeleteStackInput) (map[string][]string, string) {
@@ -68,15 +68,18 @@ func (s *Service) createStack(ctx context.Context, rq *call.Authorized, in *api.
 	spec, p, err := s.prepare(ctx, rq, wanted{
 		body: in.TemplateBody, url: in.TemplateURL, params: in.Parameters, capabilities: in.Capabilities, resourceTypes: in.ResourceTypes,
 		tags: in.Tags, role: in.RoleARN, direct: true, rollback: in.RollbackConfiguration, notifications: in.NotificationARNs,
-		policyBody: in.StackPolicyBody, policyURL: in.StackPolicyURL,
 	}, nil, name, id)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := s.stackPolicyText(ctx, rq, in.StackPolicyBody, in.StackPolicyURL)
 	if err != nil {
 		return nil, err
 	}
 	now := s.d.Clock.Now()
 	st := &stackRecord{
 		V: version, scope: sc, ID: id, Name: name, Created: now, Description: p.tmpl.Description,
-		Protected: opt.Val(in.EnableTerminationProtection), OnFailure: failure, Timeout: opt.Val(in.TimeoutInMinutes),
+		Protected: opt.Val(in.EnableTerminationProtection), Policy: policy, OnFailure: failure, Timeout: opt.Val(in.TimeoutInMinutes),
 		Status: api.StackStatusCreateInProgress, Reason: "User Initiated", Spec: s.d.IDs.UUID(),
 		Op: operation{
 			ID: s.d.IDs.UUID(), Kind: "create", Token: opt.Val(in.ClientRequestToken), Started: now, Caller: caller(rq, spec.Role),
@@ -184,9 +187,6 @@ func deletable(status string) bool {
 
 func (s *Service) updateStack(ctx context.Context, rq *call.Authorized, in *api.UpdateStackInput) (*api.UpdateStackOutput, error) {
 	sc, name := scopeOf(rq.Decoded), opt.Val(in.StackName)
-	if in.StackPolicyDuringUpdateBody != nil || in.StackPolicyDuringUpdateURL != nil {
-		return nil, fault.Of(fault.Validation, "StackPolicyDuringUpdateBody and StackPolicyDuringUpdateURL: stack policies are not supported yet")
-	}
 	st, prior, recs, err := s.present(ctx, sc, name)
 	if err != nil {
 		return nil, err
@@ -203,8 +203,16 @@ func (s *Service) updateStack(ctx context.Context, rq *call.Authorized, in *api.
 	spec, p, err := s.prepare(ctx, rq, wanted{
 		body: in.TemplateBody, url: in.TemplateURL, previous: opt.Val(in.UsePreviousTemplate), params: in.Parameters, capabilities: in.Capabilities,
 		resourceTypes: in.ResourceTypes, tags: in.Tags, role: in.RoleARN, direct: true, rollback: in.RollbackConfiguration,
-		notifications: in.NotificationARNs, policyBody: in.StackPolicyBody, policyURL: in.StackPolicyURL,
+		notifications: in.NotificationARNs,
 	}, prior, st.Name, st.ID)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := s.stackPolicyText(ctx, rq, in.StackPolicyBody, in.StackPolicyURL)
+	if err != nil {
+		return nil, err
+	}
+	during, err := s.stackPolicyText(ctx, rq, in.StackPolicyDuringUpdateBody, in.StackPolicyDuringUpdateURL)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +226,12 @@ func (s *Service) updateStack(ctx context.Context, rq *call.Authorized, in *api.
 		}
 	}
 	s.update(st, rq, spec, opt.Val(in.ClientRequestToken), opt.Val(in.DisableRollback), opt.Val(in.RetainExceptOnCreate))
+	if during != "" {
+		st.Op.Policy = during
+	}
+	if policy != "" {
+		st.Policy = policy
+	}
 	if err := s.begin(ctx, rq, st, spec, false, nil); err != nil {
 		return nil, err
 	}
@@ -241,6 +255,7 @@ func (s *Service) update(st *stackRecord, rq *call.Authorized, spec *specRecord,
 	}
 	st.Op = operation{
 		ID: s.d.IDs.UUID(), Kind: "update", Token: token, Started: now, Caller: caller(rq, spec.Role), DeleteRetained: deleteRetained,
+		Policy: st.Policy,
 	}
 }
 

@@ -60,6 +60,7 @@ type stackRecord struct {
 	Outputs     []outputRecord `json:",omitempty"`
 	ChangeSet   string         `json:",omitempty"`
 	Protected   bool           `json:",omitempty"`
+	Policy      string         `json:",omitempty"` // the stack policy, "" if it never had one
 	// Parent and Root are the stack that a nested one belongs to, and the outermost.
 	Parent, Root string `json:",omitempty"`
 	OnFailure    string // ROLLBACK, DELETE or DO_NOTHING
@@ -98,6 +99,8 @@ type operation struct {
 	Failed []string `json:",omitempty"`
 	// Skip are the resources that a continued rollback leaves as they are.
 	Skip []string `json:",omitempty"`
+	// Policy is the stack policy that an update keeps to.
+	Policy string `json:",omitempty"`
 	// DeleteRetained: resources made by this operation are deleted by its
 	// rollback even if their DeletionPolicy is Retain.
 	DeleteRetained bool `json:",omitempty"`
