@@ -76,6 +76,12 @@ func (as As) Via(service string) As {
 	return as
 }
 
+// In returns as with another region to make the call in.
+func (as As) In(region string) As {
+	as.in.Region = region
+	return as
+}
+
 // Region returns the region in which the call is made.
 func (as As) Region() string { return as.in.Region }
 

@@ -29,6 +29,7 @@ const (
 
 // managed are the AWS managed keys that there are, by alias, with their descriptions.
 var managed = map[string]string{
+	"aws/s3":             "Encrypts objects with aws:kms that name no other key",
 	"aws/ssm":            "Encrypts SecureString parameters that name no other key",
 	"aws/secretsmanager": "Encrypts secrets that name no other key",
 }

@@ -193,6 +193,7 @@ func (s *Service) writeNeeds(r data.Reader, rq *call.Decoded, in any) ([]call.Ne
 	k := keys{}
 	k.text("s3:x-amz-acl", member(in, "ACL"))
 	k.text("s3:x-amz-server-side-encryption", member(in, "ServerSideEncryption"))
+	k.text("s3:x-amz-server-side-encryption-aws-kms-key-id", member(in, "SSEKMSKeyId"))
 	k.text("s3:x-amz-storage-class", member(in, "StorageClass"))
 	k.text("s3:x-amz-copy-source", member(in, "CopySource"))
 	k.text("s3:x-amz-metadata-directive", member(in, "MetadataDirective"))

@@ -56,21 +56,33 @@ type taken struct {
 	Size   int64
 	MD5    []byte
 	Sums   map[string][]byte
+	secret []byte // the data key of SSE-KMS; nil is the room's key
 	inline []byte
 	isBlob bool
 }
 
-// etag is the entity tag of bytes that came in one piece.
-func (b *taken) etag() string { return hex.EncodeToString(b.MD5) }
+// etag is the entity tag of bytes that came in one piece: their MD5, but under
+// SSE-KMS, where nobody without the key may learn anything of them.
+func (b *taken) etag() string {
+	if b.secret == nil {
+		return hex.EncodeToString(b.MD5)
+	}
+	mac := hmac.New(sha256.New, b.secret)
+	mac.Write(b.MD5)
+	return hex.EncodeToString(mac.Sum(nil)[:md5.Size])
+}
 
 // take reads r to its end, at most limit bytes, computing the MD5 and the named
-// checksums. Up to maxInline bytes stay in memory if inline.
-func (s *Service) take(ctx context.Context, r io.Reader, limit int64, inline bool, algorithms []string) (_ *taken, err error) {
-	key, err := s.key(ctx)
-	if err != nil {
-		return nil, err
+// checksums. Up to maxInline bytes stay in memory if inline. They are encrypted
+// with key; nil is the room's.
+func (s *Service) take(ctx context.Context, r io.Reader, limit int64, inline bool, algorithms []string, key []byte) (_ *taken, err error) {
+	secret := key
+	if key == nil {
+		if key, err = s.key(ctx); err != nil {
+			return nil, err
+		}
 	}
-	b := &taken{s: s, ID: s.d.IDs.Of(ids.Hex, 32), Sums: map[string][]byte{}}
+	b := &taken{s: s, secret: secret, ID: s.d.IDs.Of(ids.Hex, 32), Sums: map[string][]byte{}}
 	s.pins.hold(b.ID)
 	defer func() {
 		if err != nil {
@@ -134,7 +146,7 @@ func (b *taken) sum(ctx context.Context, a *algorithm) ([]byte, error) {
 		return got, nil
 	}
 	v := &version{Data: b.ID, Size: b.Size, Inline: !b.isBlob, inline: b.inline}
-	r, err := b.s.open(ctx, v, nil, span{0, b.Size})
+	r, err := b.s.open(ctx, v, nil, span{0, b.Size}, b.secret)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +203,7 @@ type segment struct {
 type reader struct {
 	ctx    context.Context
 	s      *Service
-	secret []byte // the room's key
+	secret []byte
 	pinned string
 	segs   []segment
 	off    int64 // into segs[0]
@@ -203,11 +215,13 @@ type reader struct {
 }
 
 // open opens n bytes of v from offset off; parts are v's, if it has any. It
-// answers blob.ErrNotFound if the version was replaced meanwhile: look again.
-func (s *Service) open(ctx context.Context, v *version, parts []layoutPart, at span) (*reader, error) {
-	key, err := s.key(ctx)
-	if err != nil {
-		return nil, err
+// answers blob.ErrNotFound if the version was replaced meanwhile: look again. They
+// were encrypted with key; nil is the room's.
+func (s *Service) open(ctx context.Context, v *version, parts []layoutPart, at span, key []byte) (_ *reader, err error) {
+	if key == nil {
+		if key, err = s.key(ctx); err != nil {
+			return nil, err
+		}
 	}
 	r := &reader{ctx: context.WithoutCancel(ctx), s: s, secret: key, left: at.n}
 	if v.Inline {

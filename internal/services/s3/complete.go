@@ -66,7 +66,7 @@ func choosePart(u *upload, have []*part, want []api.CompletedPart) ([]*part, err
 
 // assemble makes a version of an upload's parts.
 func assemble(u *upload, parts []*part) (*version, []layoutPart, error) {
-	v := &version{Key: u.Key, Headers: u.Headers, Metadata: u.Metadata, Tags: u.Tags, Parts: len(parts), Sum: u.Sum}
+	v := &version{Key: u.Key, Headers: u.Headers, Metadata: u.Metadata, Tags: u.Tags, Parts: len(parts), Sum: u.Sum, Seal: u.Seal}
 	etags := md5.New()
 	a := algorithmsByName(u.Sum.Algorithm)
 	sums := a.new()
@@ -178,7 +178,8 @@ func (s *Service) completeMultipartUpload(ctx context.Context, rq *call.Authoriz
 	s.discard(ctx, g)
 	out := &api.CompleteMultipartUploadOutput{
 		Bucket: in.Bucket, Key: in.Key, ETag: new(quote(v.ETag)), Location: new(s.endpoint(rq) + "/" + b.Name + "/" + escapePath(v.Key)),
-		VersionId: v.publicID(), ServerSideEncryption: new(encrypted), Expiration: expirationOf(b, v),
+		VersionId: v.publicID(), Expiration: expirationOf(b, v),
+		ServerSideEncryption: v.Seal.algorithm(), SSEKMSKeyId: v.Seal.key(), BucketKeyEnabled: v.Seal.bucketKey(),
 	}
 	setChecksum(out, v.Sum)
 	return out, nil

@@ -31,53 +31,6 @@ func (s *Service) configBindings() []call.Binding {
 	}
 }
 
-// Encryption with AES256 is always on; see the package's comment.
-
-func (s *Service) putBucketEncryption(ctx context.Context, _ *call.Authorized, in *api.PutBucketEncryptionRequest) (*call.None, error) {
-	if _, err := s.view(ctx, *in.Bucket); err != nil {
-		return nil, err
-	}
-	rules := in.ServerSideEncryptionConfiguration.Rules
-	if len(rules) != 1 {
-		return nil, malformedXML()
-	}
-	if rules[0].BlockedEncryptionTypes != nil {
-		for _, t := range rules[0].BlockedEncryptionTypes.EncryptionType {
-			if t != "NONE" && t != "SSE-C" { // SSE-C is never taken
-				return nil, notImplemented("Blocking the encryption type " + t)
-			}
-		}
-	}
-	d := rules[0].ApplyServerSideEncryptionByDefault
-	if d == nil {
-		return &call.None{}, nil
-	}
-	if *d.SSEAlgorithm != encrypted {
-		return nil, notImplemented("Default encryption with " + *d.SSEAlgorithm)
-	}
-	if d.KMSMasterKeyID != nil {
-		return nil, invalidArgument("KMSMasterKeyID", *d.KMSMasterKeyID, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms")
-	}
-	return &call.None{}, nil
-}
-
-func (s *Service) getBucketEncryption(ctx context.Context, _ *call.Authorized, in *api.GetBucketEncryptionRequest) (*api.GetBucketEncryptionOutput, error) {
-	if _, err := s.view(ctx, *in.Bucket); err != nil {
-		return nil, err
-	}
-	return &api.GetBucketEncryptionOutput{ServerSideEncryptionConfiguration: &api.ServerSideEncryptionConfiguration{
-		Rules: []api.ServerSideEncryptionRule{{
-			ApplyServerSideEncryptionByDefault: &api.ServerSideEncryptionByDefault{SSEAlgorithm: new(encrypted)}, BucketKeyEnabled: new(false),
-		}},
-	}}, nil
-}
-
-// deleteBucketEncryption goes back to the default, which is what there is.
-func (s *Service) deleteBucketEncryption(ctx context.Context, _ *call.Authorized, in *api.DeleteBucketEncryptionRequest) (*call.None, error) {
-	_, err := s.view(ctx, *in.Bucket)
-	return &call.None{}, err
-}
-
 // putNotification takes the empty configuration only: no event is sent yet.
 func (s *Service) putNotification(ctx context.Context, _ *call.Authorized, in *api.PutBucketNotificationConfigurationRequest) (*call.None, error) {
 	_, err := s.view(ctx, *in.Bucket)

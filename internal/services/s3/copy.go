@@ -78,7 +78,7 @@ func copyConditions(v *version, c conditions) error {
 	return err
 }
 
-func (s *Service) copyObject(ctx context.Context, _ *call.Authorized, in *api.CopyObjectRequest) (*api.CopyObjectOutput, error) {
+func (s *Service) copyObject(ctx context.Context, rq *call.Authorized, in *api.CopyObjectRequest) (*api.CopyObjectOutput, error) {
 	bucket, key, id, err := parseCopySource(*in.CopySource)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (s *Service) copyObject(ctx context.Context, _ *call.Authorized, in *api.Co
 		return nil, err
 	}
 	cond := conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
-	f, r, err := s.read(ctx, bucket, key, opt.NonZero(id), func(f found) (span, error) {
+	f, r, err := s.read(ctx, rq, bucket, key, opt.NonZero(id), func(f found) (span, error) {
 		if f.v.Size > maxPut {
 			return span{}, invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", int64(maxPut))
 		}
@@ -125,7 +125,11 @@ func (s *Service) copyObject(ctx context.Context, _ *call.Authorized, in *api.Co
 	if algorithm == "" {
 		algorithm = defaultAlgorithm
 	}
-	got, err := s.take(ctx, r, maxPut, true, []string{algorithm})
+	v.Seal, err = s.sealFor(ctx, rq, to, v.Key, sealing{in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled})
+	if err != nil {
+		return nil, err
+	}
+	got, err := s.take(ctx, r, maxPut, true, []string{algorithm}, v.Seal.secret())
 	if err != nil {
 		return nil, fmt.Errorf("copy %s/%s: %w", bucket, key, err)
 	}
@@ -145,11 +149,12 @@ func (s *Service) copyObject(ctx context.Context, _ *call.Authorized, in *api.Co
 	res := &api.CopyObjectResult{ETag: new(quote(v.ETag)), LastModified: &v.Modified}
 	setChecksum(res, v.Sum)
 	return &api.CopyObjectOutput{
-		CopyObjectResult: res, VersionId: v.publicID(), CopySourceVersionId: f.v.publicID(), ServerSideEncryption: new(encrypted), Expiration: expirationOf(to, v),
+		CopyObjectResult: res, VersionId: v.publicID(), CopySourceVersionId: f.v.publicID(), Expiration: expirationOf(to, v),
+		ServerSideEncryption: v.Seal.algorithm(), SSEKMSKeyId: v.Seal.key(), SSEKMSEncryptionContext: v.Seal.context(), BucketKeyEnabled: v.Seal.bucketKey(),
 	}, nil
 }
 
-func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *api.UploadPartCopyRequest) (*api.UploadPartCopyOutput, error) {
+func (s *Service) uploadPartCopy(ctx context.Context, rq *call.Authorized, in *api.UploadPartCopyRequest) (*api.UploadPartCopyOutput, error) {
 	if err := checkPartNumber(*in.PartNumber); err != nil {
 		return nil, err
 	}
@@ -163,7 +168,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *ap
 	}
 	cond := conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
 	var at span
-	f, r, err := s.read(ctx, bucket, key, opt.NonZero(id), func(f found) (span, error) {
+	f, r, err := s.read(ctx, rq, bucket, key, opt.NonZero(id), func(f found) (span, error) {
 		if err := copyConditions(f.v, cond); err != nil {
 			return span{}, err
 		}
@@ -183,7 +188,11 @@ func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *ap
 		return nil, err
 	}
 	defer r.Close()
-	got, err := s.take(ctx, r, maxPut, false, []string{u.Sum.Algorithm})
+	secret, err := s.unseal(ctx, rq, u.Seal)
+	if err != nil {
+		return nil, err
+	}
+	got, err := s.take(ctx, r, maxPut, false, []string{u.Sum.Algorithm}, secret)
 	if err != nil {
 		return nil, fmt.Errorf("copy %s/%s: %w", bucket, key, err)
 	}
@@ -200,7 +209,10 @@ func (s *Service) uploadPartCopy(ctx context.Context, _ *call.Authorized, in *ap
 	if u.Asked {
 		setChecksum(res, checksum{Algorithm: u.Sum.Algorithm, Value: p.Sum})
 	}
-	return &api.UploadPartCopyOutput{CopyPartResult: res, CopySourceVersionId: f.v.publicID(), ServerSideEncryption: new(encrypted)}, nil
+	return &api.UploadPartCopyOutput{
+		CopyPartResult: res, CopySourceVersionId: f.v.publicID(),
+		ServerSideEncryption: u.Seal.algorithm(), SSEKMSKeyId: u.Seal.key(), BucketKeyEnabled: u.Seal.bucketKey(),
+	}, nil
 }
 
 // copyRange reads x-amz-copy-source-range, which unlike Range must be whole and

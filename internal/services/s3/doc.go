@@ -17,8 +17,11 @@
 // All bytes are encrypted with AES-256 in counter mode under a key of their own,
 // derived from the room's key, so SSE-S3 (AES256) is always on, as on AWS. The
 // room's key is Deps.Key or, without one, a random key in the metadata store,
-// which then protects the bytes only apart from the metadata. SSE-KMS and SSE-C
-// are refused by name.
+// which then protects the bytes only apart from the metadata. With SSE-KMS
+// (aws:kms) the key of an object's bytes is a data key of its own, which KMS makes
+// and opens as the caller through S3 (kms:GenerateDataKey, kms:Decrypt) with the
+// object's ARN as encryption context; with BucketKeyEnabled, with the bucket's.
+// The ETag is then no MD5. aws:kms:dsse and SSE-C are refused by name.
 //
 // # Limits
 //
@@ -45,7 +48,7 @@
 //
 // RequestPayer (nobody pays), BypassGovernanceRetention (there is no object
 // lock), OptionalObjectAttributes (nothing is ever archived), FetchOwner and the
-// owner's DisplayName, BucketKeyEnabled, ConfirmRemoveSelfBucketAccess (the owner's
+// owner's DisplayName, ConfirmRemoveSelfBucketAccess (the owner's
 // root can always change the policy), SkipDestinationValidation, and a lifecycle configuration's
 // TransitionDefaultMinimumObjectSize (there are no transitions).
 package s3

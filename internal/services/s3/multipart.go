@@ -64,7 +64,18 @@ func (s *Service) createMultipartUpload(ctx context.Context, rq *call.Authorized
 		Bucket: *in.Bucket, Key: v.Key, ID: s.uploadID(), Initiated: s.now(), Initiator: p.ARN,
 		Headers: v.Headers, Metadata: v.Metadata, Tags: v.Tags, Sum: sum, Asked: asked,
 	}
-	out := &api.CreateMultipartUploadOutput{Bucket: in.Bucket, Key: in.Key, UploadId: &u.ID, ServerSideEncryption: new(encrypted)}
+	to, err := s.view(ctx, u.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	u.Seal, err = s.sealFor(ctx, rq, to, v.Key, sealing{in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.CreateMultipartUploadOutput{
+		Bucket: in.Bucket, Key: in.Key, UploadId: &u.ID,
+		ServerSideEncryption: u.Seal.algorithm(), SSEKMSKeyId: u.Seal.key(), SSEKMSEncryptionContext: u.Seal.context(), BucketKeyEnabled: u.Seal.bucketKey(),
+	}
 	if asked {
 		out.ChecksumAlgorithm, out.ChecksumType = &sum.Algorithm, &sum.Type
 	}
@@ -103,7 +114,7 @@ func checkPartNumber(n int32) error {
 	return nil
 }
 
-func (s *Service) uploadPart(ctx context.Context, _ *call.Authorized, in *api.UploadPartRequest) (*api.UploadPartOutput, error) {
+func (s *Service) uploadPart(ctx context.Context, rq *call.Authorized, in *api.UploadPartRequest) (*api.UploadPartOutput, error) {
 	if in.Body != nil {
 		defer in.Body.Close()
 	}
@@ -131,7 +142,11 @@ func (s *Service) uploadPart(ctx context.Context, _ *call.Authorized, in *api.Up
 	if in.Body != nil {
 		body = in.Body
 	}
-	got, err := s.take(ctx, body, maxPut, false, compute)
+	secret, err := s.unseal(ctx, rq, u.Seal)
+	if err != nil {
+		return nil, err
+	}
+	got, err := s.take(ctx, body, maxPut, false, compute, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +163,9 @@ func (s *Service) uploadPart(ctx context.Context, _ *call.Authorized, in *api.Up
 	if kept = mayBeKept(err); err != nil {
 		return nil, err
 	}
-	out := &api.UploadPartOutput{ETag: new(quote(p.ETag)), ServerSideEncryption: new(encrypted)}
+	out := &api.UploadPartOutput{
+		ETag: new(quote(p.ETag)), ServerSideEncryption: u.Seal.algorithm(), SSEKMSKeyId: u.Seal.key(), BucketKeyEnabled: u.Seal.bucketKey(),
+	}
 	setChecksum(out, sum)
 	return out, nil
 }

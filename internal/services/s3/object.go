@@ -25,9 +25,6 @@ func (s *Service) objectBindings() []call.Binding {
 
 const defaultType = "binary/octet-stream"
 
-// encrypted is how all bytes are; see the package's comment.
-const encrypted = "AES256"
-
 func (s *Service) putObject(ctx context.Context, rq *call.Authorized, in *api.PutObjectRequest) (*api.PutObjectOutput, error) {
 	if in.Body != nil {
 		defer in.Body.Close()
@@ -56,7 +53,11 @@ func (s *Service) putObject(ctx context.Context, rq *call.Authorized, in *api.Pu
 	if in.Body != nil {
 		body = in.Body
 	}
-	got, err := s.take(ctx, body, maxPut, true, compute)
+	v.Seal, err = s.sealFor(ctx, rq, b, v.Key, sealing{in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled})
+	if err != nil {
+		return nil, err
+	}
+	got, err := s.take(ctx, body, maxPut, true, compute, v.Seal.secret())
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,10 @@ func (s *Service) putObject(ctx context.Context, rq *call.Authorized, in *api.Pu
 	if kept = mayBeKept(err); err != nil {
 		return nil, err
 	}
-	out := &api.PutObjectOutput{ETag: new(quote(v.ETag)), ServerSideEncryption: new(encrypted), VersionId: v.publicID(), Expiration: expirationOf(b, v)}
+	out := &api.PutObjectOutput{
+		ETag: new(quote(v.ETag)), VersionId: v.publicID(), Expiration: expirationOf(b, v),
+		ServerSideEncryption: v.Seal.algorithm(), SSEKMSKeyId: v.Seal.key(), SSEKMSEncryptionContext: v.Seal.context(), BucketKeyEnabled: v.Seal.bucketKey(),
+	}
 	setChecksum(out, v.Sum)
 	return out, nil
 }
@@ -189,7 +193,7 @@ func (s *Service) find(ctx context.Context, bucket, key string, id *string, layo
 }
 
 // read finds a version, lets choose say which of its bytes are wanted, and opens them.
-func (s *Service) read(ctx context.Context, bucket, key string, id *string, choose func(found) (span, error)) (found, *reader, error) {
+func (s *Service) read(ctx context.Context, rq *call.Authorized, bucket, key string, id *string, choose func(found) (span, error)) (found, *reader, error) {
 	const tries = 100 // each fails only if the object was replaced in the very moment
 	for range tries {
 		f, err := s.find(ctx, bucket, key, id, true)
@@ -200,7 +204,11 @@ func (s *Service) read(ctx context.Context, bucket, key string, id *string, choo
 		if err != nil {
 			return f, nil, err
 		}
-		r, err := s.open(ctx, f.v, f.parts, at)
+		key, err := s.unseal(ctx, rq, f.v.Seal)
+		if err != nil {
+			return f, nil, err
+		}
+		r, err := s.open(ctx, f.v, f.parts, at, key)
 		if errors.Is(err, blob.ErrNotFound) {
 			continue
 		}
@@ -277,10 +285,10 @@ func choose(f found, rng *string, partNumber *int32) (chosen, error) {
 	return c, nil
 }
 
-func (s *Service) getObject(ctx context.Context, _ *call.Authorized, in *api.GetObjectRequest) (*api.GetObjectOutput, error) {
+func (s *Service) getObject(ctx context.Context, rq *call.Authorized, in *api.GetObjectRequest) (*api.GetObjectOutput, error) {
 	var c chosen
 	cond := conditions{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince}
-	f, r, err := s.read(ctx, *in.Bucket, *in.Key, in.VersionId, func(f found) (span, error) {
+	f, r, err := s.read(ctx, rq, *in.Bucket, *in.Key, in.VersionId, func(f found) (span, error) {
 		if err := cond.check(f.v); err != nil {
 			return span{}, err
 		}
@@ -297,6 +305,7 @@ func (s *Service) getObject(ctx context.Context, _ *call.Authorized, in *api.Get
 		ETag: h.ETag, VersionId: h.VersionId, CacheControl: h.CacheControl, ContentDisposition: h.ContentDisposition,
 		ContentEncoding: h.ContentEncoding, ContentLanguage: h.ContentLanguage, ContentType: h.ContentType, ContentRange: h.ContentRange,
 		Expires: h.Expires, WebsiteRedirectLocation: h.WebsiteRedirectLocation, ServerSideEncryption: h.ServerSideEncryption,
+		SSEKMSKeyId: h.SSEKMSKeyId, BucketKeyEnabled: h.BucketKeyEnabled,
 		Metadata: h.Metadata, PartsCount: h.PartsCount, TagCount: h.TagCount,
 	}
 	if opt.Val(in.ChecksumMode) != "" && !c.partial {
@@ -319,7 +328,7 @@ func override(p **string, by *string) {
 	}
 }
 
-func (s *Service) headObject(ctx context.Context, _ *call.Authorized, in *api.HeadObjectRequest) (*api.HeadObjectOutput, error) {
+func (s *Service) headObject(ctx context.Context, rq *call.Authorized, in *api.HeadObjectRequest) (*api.HeadObjectOutput, error) {
 	f, err := s.find(ctx, *in.Bucket, *in.Key, in.VersionId, in.PartNumber != nil)
 	if err != nil {
 		return nil, err
@@ -331,6 +340,11 @@ func (s *Service) headObject(ctx context.Context, _ *call.Authorized, in *api.He
 	c, err := choose(f, in.Range, in.PartNumber)
 	if err != nil {
 		return nil, err
+	}
+	if opt.Val(in.ChecksumMode) != "" { // which tells of the content
+		if _, err := s.unseal(ctx, rq, f.v.Seal); err != nil {
+			return nil, err
+		}
 	}
 	out := describe(f, c, opt.Val(in.ChecksumMode))
 	override(&out.CacheControl, in.ResponseCacheControl)
@@ -349,7 +363,7 @@ func describe(f found, c chosen, checksums string) *api.HeadObjectOutput {
 	v := f.v
 	out := &api.HeadObjectOutput{
 		AcceptRanges: new("bytes"), LastModified: &v.Modified, ContentLength: &c.at.n, ETag: new(quote(v.ETag)),
-		VersionId: v.publicID(), ServerSideEncryption: new(encrypted), Metadata: v.Metadata, Expiration: expirationOf(f.bucket, v),
+		VersionId: v.publicID(), ServerSideEncryption: v.Seal.algorithm(), SSEKMSKeyId: v.Seal.key(), BucketKeyEnabled: v.Seal.bucketKey(), Metadata: v.Metadata, Expiration: expirationOf(f.bucket, v),
 		CacheControl: opt.NonZero(v.Headers.CacheControl), ContentDisposition: opt.NonZero(v.Headers.ContentDisposition),
 		ContentEncoding: opt.NonZero(v.Headers.ContentEncoding), ContentLanguage: opt.NonZero(v.Headers.ContentLanguage),
 		ContentType: opt.NonZero(v.Headers.ContentType), Expires: opt.NonZero(v.Headers.Expires),

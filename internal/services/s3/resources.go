@@ -132,7 +132,7 @@ type ownershipProps struct {
 
 type encryptionProps struct {
 	Rules []struct {
-		BucketKeyEnabled *bool `cfn:"BucketKeyEnabled,meaningless"`
+		BucketKeyEnabled *bool `cfn:"BucketKeyEnabled"`
 		Default          *struct {
 			SSEAlgorithm   string  `cfn:"SSEAlgorithm,required"`
 			KMSMasterKeyID *string `cfn:"KMSMasterKeyID"`
@@ -244,13 +244,17 @@ func configurePublic(ctx context.Context, rq *resource.Request, name string, old
 	return nil
 }
 
-func configureEncryption(ctx context.Context, rq *resource.Request, name string, _, p *bucketProps) error {
+func configureEncryption(ctx context.Context, rq *resource.Request, name string, old, p *bucketProps) error {
 	if p.Encryption == nil {
-		return nil
+		if old.Encryption == nil {
+			return nil
+		}
+		_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteBucketEncryption, &api.DeleteBucketEncryptionRequest{Bucket: &name})
+		return err
 	}
 	c := &api.ServerSideEncryptionConfiguration{}
 	for _, r := range p.Encryption.Rules {
-		x := api.ServerSideEncryptionRule{}
+		x := api.ServerSideEncryptionRule{BucketKeyEnabled: r.BucketKeyEnabled}
 		if d := r.Default; d != nil {
 			x.ApplyServerSideEncryptionByDefault = &api.ServerSideEncryptionByDefault{SSEAlgorithm: new(d.SSEAlgorithm), KMSMasterKeyID: d.KMSMasterKeyID}
 		}

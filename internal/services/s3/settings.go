@@ -20,13 +20,11 @@ var refusals = map[string]func(value string) error{
 	"GrantWrite": refuseACL, "GrantWriteACP": refuseACL,
 
 	"ServerSideEncryption": func(v string) error {
-		if v == "AES256" {
+		if v == encrypted || v == encryptedKMS {
 			return nil
 		}
 		return notImplemented("Server-side encryption with " + v)
 	},
-	"SSEKMSKeyId":                    refuse("Server-side encryption with a KMS key"),
-	"SSEKMSEncryptionContext":        refuse("Server-side encryption with a KMS key"),
 	"SSECustomerAlgorithm":           refuse("Server-side encryption with a customer's key (SSE-C)"),
 	"SSECustomerKey":                 refuse("Server-side encryption with a customer's key (SSE-C)"),
 	"SSECustomerKeyMD5":              refuse("Server-side encryption with a customer's key (SSE-C)"),

@@ -61,6 +61,7 @@ type bucket struct {
 	CORS       []api.CORSRule                      `json:"cors,omitempty"`
 	Website    *api.WebsiteConfiguration           `json:"website,omitempty"`
 	Lifecycle  []api.LifecycleRule                 `json:"lifecycle,omitempty"`
+	Encryption *encryption                         `json:"encryption,omitempty"` // nil is AES256
 
 	policy   *policy.Policy // of Policy
 	isPublic bool           // Policy lets everybody in
@@ -104,6 +105,7 @@ type version struct {
 	Data   string `json:"data,omitempty"`
 	Inline bool   `json:"inline,omitempty"`
 	Parts  int    `json:"parts,omitempty"` // 0 if it was not uploaded in parts
+	Seal   *seal  `json:"seal,omitempty"`  // nil if the room's key encrypts the bytes
 
 	inline []byte // encrypted
 }
@@ -129,6 +131,7 @@ type upload struct {
 	Tags      []tag             `json:"tags,omitempty"`
 	Sum       checksum          `json:"sum"`             // algorithm and type
 	Asked     bool              `json:"asked,omitempty"` // the caller chose the algorithm
+	Seal      *seal             `json:"seal,omitempty"`
 }
 
 // part is a part of an upload.
