@@ -119,7 +119,7 @@ func (k *keys) global(name string) string {
 	case "aws:requestedregion":
 		return in.Region
 	case "aws:securetransport":
-		return strconv.FormatBool(in.Scheme == "https")
+		return strconv.FormatBool(in.Secure())
 	case "aws:sourceip":
 		if in.SourceIP.IsValid() && !service {
 			return in.SourceIP.Unmap().String()

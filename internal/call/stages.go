@@ -27,6 +27,13 @@ type Incoming struct {
 	Via []string
 }
 
+// Secure says whether nobody could read the request on its way: it came over TLS,
+// or never left the machine (over loopback, which is as good as TLS to browsers
+// too, or from a room). It is aws:SecureTransport.
+func (in *Incoming) Secure() bool {
+	return in.Scheme == "https" || !in.SourceIP.IsValid() || in.SourceIP.Unmap().IsLoopback()
+}
+
 // Identity is a caller, known by a verified signature or vouched for by a room.
 type Identity struct {
 	Principal policy.Principal

@@ -140,7 +140,7 @@ func (x *exchange) conditionKey(name string) []string {
 	case "aws:requestedregion":
 		v = x.stage.region
 	case "aws:securetransport":
-		v = strconv.FormatBool(x.in.Scheme == "https")
+		v = strconv.FormatBool(x.in.Secure())
 	}
 	if v == "" {
 		return nil
