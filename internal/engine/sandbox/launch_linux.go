@@ -95,7 +95,7 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool, late []str
 			return nil, err
 		}
 	}
-	p := &process{l: l, late: late, complete: make(chan struct{}), done: make(chan struct{})}
+	p := &process{l: l, late: late, private: spec.Network == NetworkPrivate, complete: make(chan struct{}), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.release()
@@ -142,6 +142,9 @@ func check(spec Spec) error {
 	}) {
 		return fmt.Errorf("the name %q has other characters than letters, digits and dashes", spec.Name)
 	}
+	if err := checkCompanions(spec); err != nil {
+		return err
+	}
 	switch spec.Network {
 	case "", NetworkHost, NetworkPrivate:
 		return nil
@@ -187,6 +190,11 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 	files := append([]*os.File{scriptR, outW, outW}, plan.spec.Files...)
 	plan.control, plan.report = len(files), len(files)+1
 	files = append(files, ctlChild, reportW)
+	more, kept, err := p.gather(plan, files)
+	childs, mine, files = append(childs, more...), append(mine, kept...), append(files, more...)
+	if err != nil {
+		return err
+	}
 	script, err := plan.script()
 	if err != nil {
 		return err
@@ -335,7 +343,10 @@ func (l *launcher) fork(files []*os.File, network Network, g *group) (*os.Proces
 	if g != nil && g.dir != nil {
 		attr.UseCgroupFD, attr.CgroupFD = true, int(g.dir.Fd())
 	}
-	return l.forks.start(fmt.Sprintf("/proc/self/fd/%d", l.machine.Fd()), []string{"tierra-sandbox"}, &os.ProcAttr{
+	// The machine is the last of the files, so that none of them takes its number
+	// before it is executed. It is closed or hidden with what follows the socket.
+	files = append(files, l.machine)
+	return l.forks.start(fmt.Sprintf("/proc/self/fd/%d", len(files)-1), []string{"tierra-sandbox"}, &os.ProcAttr{
 		Dir: "/", Env: []string{}, Files: files, Sys: attr,
 	})
 }

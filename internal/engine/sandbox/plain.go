@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,6 +72,9 @@ func (l *plainLauncher) Launch(ctx context.Context, spec Spec) (_ Process, err e
 	}
 	if spec.Network == NetworkPrivate || len(spec.Loopback) > 0 {
 		return nil, errors.New("launching: a private network is not to be had without namespaces")
+	}
+	if len(spec.Companions) > 0 {
+		return nil, fmt.Errorf("launching: several programs in a sandbox need namespaces: %w", errors.ErrUnsupported)
 	}
 	tmp, err := os.MkdirTemp(l.tmp, "run-")
 	if err != nil {
@@ -242,6 +246,34 @@ func (p *plainProcess) signal(sig syscall.Signal) error {
 		return err
 	}
 	return nil
+}
+
+// Members implements Process.
+func (p *plainProcess) Members() []*Member { return nil }
+
+// Begin implements Process.
+func (p *plainProcess) Begin() {}
+
+// Ended implements Process.
+func (p *plainProcess) Ended() <-chan struct{} { return p.done }
+
+// Signal implements Process.
+func (p *plainProcess) Signal(sig syscall.Signal) error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.proc.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// Dial implements Process.
+func (p *plainProcess) Dial(ctx context.Context, port uint16) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 }
 
 // Kill implements Process.

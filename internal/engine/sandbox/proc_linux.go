@@ -29,6 +29,11 @@ type process struct {
 	// process 1 has done so.
 	late     []string
 	complete chan struct{}
+	// private tells that the network is the sandbox's own. With companions, the
+	// program waits until gate is closed, and members are all of them.
+	private bool
+	gate    *os.File
+	members []*Member
 
 	mu     sync.Mutex
 	frozen bool
@@ -39,10 +44,13 @@ type process struct {
 
 // watch waits for the end and clears away.
 func (p *process) watch() {
-	var b [8]byte
+	var b [16]byte
 	n, _ := p.control.Read(b[:])
 	if n == 1 {
 		close(p.complete)
+		n, _ = p.control.Read(b[:])
+	}
+	for p.heard(b[:n]) {
 		n, _ = p.control.Read(b[:])
 	}
 	reported := n == 4
@@ -55,10 +63,7 @@ func (p *process) watch() {
 	case err == nil:
 		ws = state.Sys().(syscall.WaitStatus)
 	}
-	st := ExitStatus{Code: ws.ExitStatus()}
-	if ws.Signaled() {
-		st.Signal = int(ws.Signal())
-	}
+	st := exitStatus(ws)
 	if state != nil {
 		st.Usage.CPU = state.SystemTime() + state.UserTime()
 		if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
@@ -75,6 +80,13 @@ func (p *process) watch() {
 			}
 		}
 	}
+	p.mu.Unlock()
+	p.lost(st)
+	if n := len(p.members); n > 0 {
+		// The end that counts is the program's.
+		st.Code, st.Signal = p.members[n-1].status.Code, p.members[n-1].status.Signal
+	}
+	p.mu.Lock()
 	p.status = st
 	p.mu.Unlock()
 	p.err = errors.Join(err, p.release())

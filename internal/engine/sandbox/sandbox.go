@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -58,6 +59,49 @@ type Process interface {
 	SetCPU(CPU) error
 	// Usage tells what was used so far; after the end, what was used in total.
 	Usage() Usage
+	// Members are the programs of a sandbox with companions: these, in the order
+	// of the spec, and last the program itself. Without companions there are none.
+	Members() []*Member
+	// Begin lets the program of a sandbox with companions start.
+	Begin()
+	// Ended is closed when the program has ended; its companions may live on.
+	// Without companions it is Done.
+	Ended() <-chan struct{}
+	// Signal sends a signal to the program alone. It is no error if it has ended.
+	Signal(syscall.Signal) error
+	// Dial connects to a port of the loopback interface that the sandbox sees.
+	Dial(ctx context.Context, port uint16) (net.Conn, error)
+}
+
+// Program is a program of a sandbox: see Spec for the fields.
+type Program struct {
+	Argv []string
+	Env  []string
+	Dir  string
+}
+
+// MaxCompanions is how many companions a program can have.
+const MaxCompanions = 10
+
+// Member is one program of a sandbox with several.
+type Member struct {
+	output *os.File
+	done   chan struct{} // closed when the fields below are final
+	status ExitStatus
+	err    error
+}
+
+// Output is the read end of the pipe that is a companion's standard output and
+// standard error; nil for the program itself, see Process.Output.
+func (m *Member) Output() *os.File { return m.output }
+
+// Done is closed when it has ended.
+func (m *Member) Done() <-chan struct{} { return m.done }
+
+// Status is how it ended, once it has; the error tells that it could not be executed.
+func (m *Member) Status() (ExitStatus, error) {
+	<-m.done
+	return m.status, m.err
 }
 
 // Prepared is a sandbox whose last mounts and limits are still to come.
@@ -108,6 +152,11 @@ type Spec struct {
 	// accepted there is served outside, and nothing else leads out.
 	// It is an error with the host's network.
 	Loopback []uint16
+	// Companions are programs that run beside the program, at most MaxCompanions.
+	// They are started first; the program waits for Process.Begin, and the sandbox
+	// goes on when it has ended, until all have or it is killed. The tier without
+	// namespaces has no companions, and Prepare neither.
+	Companions []Program
 }
 
 // Mount makes Source of the host visible as Target, with everything mounted below it.

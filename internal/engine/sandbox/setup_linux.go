@@ -61,6 +61,8 @@ type plan struct {
 	probe bool
 	// late are folders inside that are mounted on when the program runs already.
 	late []string
+	// kept are the descriptors that companions need.
+	kept keptOpen
 }
 
 // script is the whole way from a fresh process in new namespaces to the program.
@@ -81,6 +83,10 @@ func (p *plan) script() (*script, error) {
 	p.settle(s)
 	p.openInput(s)
 	p.filterCalls(s)
+	if len(p.spec.Companions) > 0 {
+		p.runTogether(s)
+		return s, nil
+	}
 	p.run(s)
 	return s, nil
 }
