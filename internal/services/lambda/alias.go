@@ -143,12 +143,16 @@ func (s *Service) deleteAlias(ctx context.Context, rq *call.Authorized, in *api.
 		delete(f.rec.Aliases, *in.Name)
 		delete(f.rec.Policies, *in.Name)
 		delete(f.rec.Async, *in.Name)
+		delete(f.rec.Provisioned, *in.Name)
 		if err := f.dropURL(t, *in.Name); err != nil {
 			return err
 		}
 		return put(t, k.record(), f.rec)
 	})
-	return &call.None{}, err
+	if err != nil {
+		return nil, err
+	}
+	return &call.None{}, s.plane.recount(context.WithoutCancel(ctx), k.area())
 }
 
 func (s *Service) listAliases(ctx context.Context, rq *call.Authorized, in *api.ListAliasesRequest) (*api.ListAliasesResponse, error) {

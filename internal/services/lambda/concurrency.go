@@ -21,7 +21,7 @@ func (s *Service) concurrencyBindings() []call.Binding {
 type usage struct {
 	functions int64
 	code      int64 // bytes of packages
-	reserved  int   // concurrency that functions have reserved
+	reserved  int   // concurrency that functions have reserved, or have provisioned without that
 }
 
 // used adds up what is used, without the function named except.
@@ -40,6 +40,8 @@ func used(r data.Reader, a area, except string) (u usage, err error) {
 		u.functions++
 		if rec.Reserved != nil {
 			u.reserved += int(*rec.Reserved)
+		} else {
+			u.reserved += rec.requested()
 		}
 		k := key{a.account, a.region, rec.Name}
 		for p, err := range r.Scan(k.versions(), data.PrefixEnd(k.versions()), false) {
@@ -71,6 +73,9 @@ func (s *Service) reserve(ctx context.Context, k key, n *int32) error {
 	_, err := s.change(ctx, k, func(t data.Txn, f *function) error {
 		if f == nil {
 			return k.notFound("")
+		}
+		if sum := f.rec.requested(); n != nil && int(*n) < sum {
+			return api.InvalidParameterValueException("ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", *n, sum)
 		}
 		if n != nil {
 			others, err := used(t, k.area(), k.name)

@@ -25,6 +25,10 @@ type environment struct {
 
 	// init is how long the initialisation took; the first invocation reports it.
 	init time.Duration
+	// provisioned says that it was started ahead because the function asks for it.
+	provisioned bool
+	// charge is the memory that it is taken to hold, in bytes.
+	charge int64
 
 	mu   sync.Mutex
 	tail *tail // of the invocation under way, if its caller wants it
@@ -36,7 +40,7 @@ const initPhase = 10 * time.Second
 
 // newEnvironment starts an environment. The error is an *initFailure if the
 // function is at fault.
-func (p *pool) newEnvironment() (*environment, error) {
+func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 	pl, v, k := p.ps.p, p.v, p.ps.key
 	s := pl.s
 	role, err := p.ps.credentials(pl.ctx, v.Role)
@@ -56,7 +60,7 @@ func (p *pool) newEnvironment() (*environment, error) {
 		done()
 		return nil, fmt.Errorf("layers of %s: %w", k.name, err)
 	}
-	e := &environment{pool: p, done: func() { done(); doneLayers() }, expires: role.expires.Add(-credentialsMargin)}
+	e := &environment{pool: p, done: func() { done(); doneLayers() }, expires: role.expires.Add(-credentialsMargin), provisioned: provisioned}
 	begin := s.clock.Now()
 	e.log = &logStream{
 		p: pl, k: k, role: v.Role, group: v.LogGroup,
@@ -77,7 +81,19 @@ func (p *pool) newEnvironment() (*environment, error) {
 		}
 		return nil, fmt.Errorf("start an environment of %s: %w", k.name, err)
 	}
+	if provisioned { // no invocation waited for it
+		e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: success", millis(e.init))
+		e.init = 0
+	}
 	return e, nil
+}
+
+// initialization names how the environment came to be, as AWS does.
+func (e *environment) initialization() string {
+	if e.provisioned {
+		return "provisioned-concurrency"
+	}
+	return "on-demand"
 }
 
 // sandboxName keeps what may stand in the name of a control group.
@@ -120,7 +136,7 @@ func (e *environment) variables(role roleSession) []string {
 		"AWS_REGION="+k.region, "AWS_DEFAULT_REGION="+k.region,
 		"AWS_ACCESS_KEY_ID="+role.key, "AWS_SECRET_ACCESS_KEY="+role.secret, "AWS_SESSION_TOKEN="+role.token,
 		"AWS_LAMBDA_FUNCTION_NAME="+k.name, "AWS_LAMBDA_FUNCTION_VERSION="+v.Version,
-		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", v.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", v.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE="+e.initialization(),
 		"AWS_LAMBDA_LOG_GROUP_NAME="+e.log.group, "AWS_LAMBDA_LOG_STREAM_NAME="+e.log.name,
 	)
 }
@@ -186,7 +202,7 @@ func (e *environment) serve(inv *invocation) (outcome, error) {
 		}
 		return outcome{}, err
 	}
-	p.note(res.Duration)
+	p.note(e, res.Duration, res.PeakMemory)
 	e.report(inv, res, timeout)
 	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}, nil
 }

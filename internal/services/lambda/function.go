@@ -424,6 +424,12 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 				return err
 			}
 			gone = []*version{f.versions[q]}
+			if f.rec.Provisioned[q] != nil {
+				delete(f.rec.Provisioned, q)
+				if err := put(t, k.record(), f.rec); err != nil {
+					return err
+				}
+			}
 		} else {
 			for q := range f.rec.URLs {
 				if err := f.dropURL(t, q); err != nil {
@@ -449,6 +455,9 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 		return nil, err
 	}
 	s.dropUnused(context.WithoutCancel(ctx), unused...)
+	if err := s.plane.recount(context.WithoutCancel(ctx), k.area()); err != nil {
+		return nil, err
+	}
 	return &api.DeleteFunctionResponse{StatusCode: new(int32(204))}, nil
 }
 

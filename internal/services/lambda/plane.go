@@ -22,6 +22,7 @@ type plane struct {
 
 	pools    sync.Map // key to *pools
 	accounts sync.Map // area to *account
+	memory   memory
 
 	closing chan struct{}
 	once    sync.Once
@@ -32,8 +33,8 @@ type plane struct {
 
 // account counts what runs in one account and region.
 type account struct {
-	reserved atomic.Int64 // by functions
-	running  atomic.Int64 // of functions that reserve nothing
+	reserved atomic.Int64 // by functions, or provisioned for those that reserve nothing
+	running  atomic.Int64 // of functions that reserve nothing, beyond what is provisioned
 }
 
 // pools are the environments of one function.
@@ -53,6 +54,7 @@ type pools struct {
 func newPlane(s *Service, d Deps) *plane {
 	p := &plane{s: s, deps: d, soft: max(2, 2*d.Cores), closing: make(chan struct{})}
 	p.ctx, p.kill = context.WithCancel(context.Background())
+	p.memory.p, p.memory.limit = p, d.Memory
 	return p
 }
 
@@ -118,6 +120,9 @@ func (p *plane) changed(k key, f *function) {
 			pool.retire()
 		}
 	}
+	if f != nil {
+		ps.provide(f)
+	}
 }
 
 // Reasons of TooManyRequestsException.
@@ -127,19 +132,27 @@ const (
 )
 
 // enter counts an invocation in, or says that there are too many. leave counts
-// it out.
-func (ps *pools) enter(reserved *int32) (leave func(), err error) {
+// it out. What is provisioned for the version is the account's no more.
+func (ps *pools) enter(reserved *int32, x *pool) (leave func(), err error) {
 	n, limit, reason := &ps.running, int64(0), reasonReserved
-	if reserved != nil {
+	switch {
+	case reserved != nil:
 		limit = int64(*reserved)
-	} else {
+	case x.enter():
+		return x.leave, nil
+	default:
 		n, limit, reason = &ps.account.running, maxConcurrency-ps.account.reserved.Load(), reasonAccount
 	}
 	if n.Add(1) > limit {
 		n.Add(-1)
-		return nil, api.TooManyRequestsException("Rate Exceeded.").With("Reason", reason).With("Type", "User")
+		return nil, tooMany(reason)
 	}
 	return func() { n.Add(-1) }, nil
+}
+
+// tooMany refuses an invocation because too much runs.
+func tooMany(reason string) error {
+	return api.TooManyRequestsException("Rate Exceeded.").With("Reason", reason).With("Type", "User")
 }
 
 // invocation is one event on its way to a function.
@@ -184,17 +197,23 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		return outcome{}, errStopping()
 	}
 	defer p.work.done()
-	leave, err := f.pools.enter(f.rec.Reserved)
+	pool, err := f.pools.pool(v)
+	if err != nil {
+		return outcome{}, err
+	}
+	leave, err := f.pools.enter(f.rec.Reserved, pool)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer leave()
 	for try := 1; ; try++ {
-		pool, err := f.pools.pool(v)
-		if err != nil {
+		if pool, err = f.pools.pool(v); err != nil {
 			return outcome{}, err
 		}
 		e, err := pool.take(ctx)
+		if errors.Is(err, errMemory) {
+			err = tooMany(reasonAccount)
+		}
 		if init := (*initFailure)(nil); errors.As(err, &init) {
 			return init.outcome(v, inv), nil
 		}
@@ -245,7 +264,10 @@ func (p *plane) start() {
 			case <-p.closing:
 				return
 			case now := <-p.s.clock.After(p.deps.Idle / 4):
-				p.each(func(x *pool) { x.reap(now.Add(-p.deps.Idle)) })
+				p.each(func(x *pool) {
+					x.reap(now.Add(-p.deps.Idle))
+					x.renew(now.Add(p.deps.Idle / 4))
+				})
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,13 +16,16 @@ type pool struct {
 
 	mu      sync.Mutex
 	idle    []*environment // the one used last is the last
-	total   int            // with those that start
-	starts  int            // that are under way
+	total   int            // with those that start, and provisioned ones
+	starts  int            // that are under way because an event waits
 	waiting []*waiter
 	retired bool
 
-	// usual is about how long the last events took, in nanoseconds.
-	usual atomic.Int64
+	provision
+
+	// usual is about how long the last events took, in nanoseconds; peak is the
+	// most memory that one of its environments has held, in bytes.
+	usual, peak atomic.Int64
 }
 
 // waiter is an event that waits for an environment.
@@ -37,18 +41,26 @@ type grant struct {
 // Where events usually take less than that, it waits for about as long as a start
 // takes: a busy environment will be free sooner than a new one is there, and
 // processes beyond the cores only take time from each other. While as many as
-// the cores can use are starting it waits on. All is bounded, as functions may
-// wait for each other.
+// the cores can use are starting it waits on, and so it does while there is no
+// memory for another one. All is bounded, as functions may wait for each other.
 const (
 	patience  = 10 * time.Millisecond
 	starting  = 20  // patiences that a start takes
 	patiences = 100 // at the most
 )
 
-// note takes the duration of an event into account.
-func (p *pool) note(d time.Duration) {
+// note takes the duration of an event into account, and the most memory that its
+// environment has held, if that is known.
+func (p *pool) note(e *environment, d time.Duration, peak int64) {
 	old := p.usual.Load()
 	p.usual.Store(old + (int64(d)-old)/8) // a lost update of a mean is no loss
+	if peak > p.peak.Load() {
+		p.peak.Store(peak)
+	}
+	if peak > 0 && peak != e.charge {
+		p.ps.p.memory.held.Add(peak - e.charge)
+		e.charge = peak
+	}
 }
 
 // patient reports whether an event that has waited n patiences is to wait on.
@@ -57,46 +69,29 @@ func (p *pool) patient(n int) bool {
 	return n < starting && usual > 0 && usual < patience
 }
 
-// take gets an environment for one event: an idle one, a new one, or the first
+// take gets an environment for one event: one that waits, a new one, or the first
 // that comes free. Whoever takes it gives it back.
 func (p *pool) take(ctx context.Context) (*environment, error) {
 	now := p.ps.p.s.clock.Now()
 	p.mu.Lock()
-	for n := len(p.idle); n > 0; n = len(p.idle) {
-		e := p.idle[n-1]
-		p.idle[n-1], p.idle = nil, p.idle[:n-1]
-		if e.usable(now) {
-			p.mu.Unlock()
-			return e, nil
-		}
-		p.drop(e)
+	if e := p.pop(&p.ready, now); e != nil {
+		p.mu.Unlock()
+		return e, nil
+	}
+	if e := p.pop(&p.idle, now); e != nil {
+		p.mu.Unlock()
+		return e, nil
 	}
 	w := &waiter{make(chan grant, 1)}
 	p.waiting = append(p.waiting, w)
-	started := p.total < p.ps.p.soft
-	if started {
-		p.begin(w)
+	start := p.total < p.ps.p.soft
+	if start {
+		p.count(1)
 	}
 	p.mu.Unlock()
-	for n := 1; !started && ctx.Err() == nil; n++ {
-		select {
-		case g := <-w.granted:
-			return g.e, g.err
-		case <-p.ps.p.s.clock.After(patience):
-		case <-ctx.Done():
-		}
-		p.mu.Lock()
-		started = !slices.Contains(p.waiting, w)
-		if !started && ctx.Err() == nil && (p.starts < p.ps.p.soft && !p.patient(n) || n == patiences) {
-			started = true
-			p.begin(w)
-		}
-		p.mu.Unlock()
-	}
-	select {
-	case g := <-w.granted:
+	g, err := p.await(ctx, w, start)
+	if err == nil {
 		return g.e, g.err
-	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	still := p.forget(w)
@@ -106,7 +101,65 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 			p.give(g.e)
 		}
 	}
-	return nil, ctx.Err()
+	return nil, err
+}
+
+// await waits until w is granted something, and starts an environment if it must;
+// start tells to begin with that. The error says why it waits no longer.
+func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) {
+	started, poor := false, false // poor: there was no memory
+	for n := 1; !started; n++ {
+		if start {
+			err := p.begin(w)
+			if err != nil && (n > patiences || !errors.Is(err, errMemory)) {
+				return grant{}, err
+			}
+			if started = err == nil; started {
+				break
+			}
+			start, poor = false, true
+		}
+		select {
+		case g := <-w.granted:
+			return g, nil
+		case <-p.ps.p.s.clock.After(patience):
+		case <-ctx.Done():
+			return grant{}, ctx.Err()
+		}
+		p.mu.Lock()
+		started = !slices.Contains(p.waiting, w)
+		// To look for memory takes time, so that is done ever more rarely.
+		start = !started && (n >= patiences || p.starts < p.ps.p.soft && !p.patient(n) && (!poor || n&(n-1) == 0))
+		if start {
+			p.count(1)
+		}
+		p.mu.Unlock()
+	}
+	select {
+	case g := <-w.granted:
+		return g, nil
+	case <-ctx.Done():
+		return grant{}, ctx.Err()
+	}
+}
+
+// pop takes the last usable one of a list of environments that wait; p is locked.
+func (p *pool) pop(list *[]*environment, now time.Time) *environment {
+	for n := len(*list); n > 0; n = len(*list) {
+		e := (*list)[n-1]
+		(*list)[n-1], *list = nil, (*list)[:n-1]
+		if e.usable(now) {
+			return e
+		}
+		p.drop(e)
+	}
+	return nil
+}
+
+// count counts starts for events; p is locked.
+func (p *pool) count(n int) {
+	p.total += n
+	p.starts += n
 }
 
 // forget takes w off the list and reports whether it was there; p is locked.
@@ -118,33 +171,50 @@ func (p *pool) forget(w *waiter) bool {
 	return i >= 0
 }
 
-// begin starts an environment for w; p is locked. If w is served by another one
-// meanwhile, the new one goes to whoever waits next.
-func (p *pool) begin(w *waiter) {
-	p.total++
-	p.starts++
-	begun := p.ps.p.work.Go(func() {
-		e, err := p.newEnvironment()
-		p.mu.Lock()
-		p.starts--
-		if err == nil {
+// begin starts an environment for w, which the caller has counted. If w is served
+// by another one meanwhile, the new one goes to whoever waits next. The error is
+// errMemory if there is no memory for one.
+func (p *pool) begin(w *waiter) error {
+	charge := p.cost()
+	err := error(errMemory)
+	if p.ps.p.memory.take(p, charge) {
+		begun := p.ps.p.work.Go(func() {
+			e, err := p.start(charge, false)
+			p.mu.Lock()
+			p.starts--
+			if err == nil {
+				p.mu.Unlock()
+				p.give(e)
+				return
+			}
+			p.total--
+			still := p.forget(w)
 			p.mu.Unlock()
-			p.give(e)
-			return
+			if still {
+				w.granted <- grant{err: err}
+			}
+		})
+		if begun {
+			return nil
 		}
-		p.total--
-		still := p.forget(w)
-		p.mu.Unlock()
-		if still {
-			w.granted <- grant{err: err}
-		}
-	})
-	if !begun {
-		p.total--
-		p.starts--
-		p.forget(w)
-		w.granted <- grant{err: errStopping()}
+		p.ps.p.memory.held.Add(-charge)
+		err = errStopping()
 	}
+	p.mu.Lock()
+	p.count(-1)
+	p.mu.Unlock()
+	return err
+}
+
+// start starts an environment that was charged for.
+func (p *pool) start(charge int64, provisioned bool) (*environment, error) {
+	e, err := p.newEnvironment(provisioned)
+	if err != nil {
+		p.ps.p.memory.held.Add(-charge)
+		return nil, err
+	}
+	e.charge = charge
+	return e, nil
 }
 
 // give hands an environment on to who waits, or lays it by.
@@ -152,7 +222,7 @@ func (p *pool) give(e *environment) {
 	now := p.ps.p.s.clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !e.usable(now) {
+	if !e.usable(now) || e.provisioned && p.have > p.want {
 		p.drop(e)
 		return
 	}
@@ -167,24 +237,35 @@ func (p *pool) give(e *environment) {
 		return
 	}
 	e.used = now
+	if e.provisioned {
+		p.ready = append(p.ready, e)
+		return
+	}
 	p.idle = append(p.idle, e)
 }
 
 // drop ends an environment that nobody has; p is locked.
 func (p *pool) drop(e *environment) {
 	p.total--
+	p.ps.p.memory.held.Add(-e.charge)
 	p.ps.p.work.Go(e.close)
+	if e.provisioned {
+		p.have--
+		p.fill()
+	}
 }
 
-// retire ends the idle environments, and the busy ones once they are done.
+// retire ends the environments that wait, and the busy ones once they are done.
 func (p *pool) retire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.retired = true
-	for _, e := range p.idle {
-		p.drop(e)
+	p.retired, p.want = true, 0
+	for _, list := range []*[]*environment{&p.idle, &p.ready} {
+		for _, e := range *list {
+			p.drop(e)
+		}
+		*list = nil
 	}
-	p.idle = nil
 }
 
 // reap ends environments that were not used since a time.

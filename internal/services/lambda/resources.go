@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
@@ -84,6 +85,8 @@ type versionProperties struct {
 	FunctionName string  `cfn:"FunctionName,required,replace"`
 	CodeSha256   *string `cfn:"CodeSha256,replace"`
 	Description  *string `cfn:"Description,replace"`
+
+	ProvisionedConcurrencyConfig *provisionedProperty `cfn:"ProvisionedConcurrencyConfig"`
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-alias.html
@@ -93,6 +96,8 @@ type aliasProperties struct {
 	FunctionVersion string           `cfn:"FunctionVersion,required"`
 	Description     *string          `cfn:"Description"`
 	RoutingConfig   *routingProperty `cfn:"RoutingConfig"`
+
+	ProvisionedConcurrencyConfig *provisionedProperty `cfn:"ProvisionedConcurrencyConfig"`
 }
 
 type routingProperty struct {
@@ -115,10 +120,10 @@ func (s *Service) ResourceTypes() []resource.Type {
 			Create: createPermissionResource, Delete: deletePermissionResource, Attributes: []string{"Id"},
 		}),
 		resource.Define("AWS::Lambda::Version", resource.Handlers[versionProperties]{
-			Create: createVersionResource, Delete: deleteVersionResource, Attributes: []string{"Version", "FunctionArn"},
+			Create: s.createVersionResource, Update: s.updateVersionResource, Delete: deleteVersionResource, Attributes: []string{"Version", "FunctionArn"},
 		}),
 		resource.Define("AWS::Lambda::Alias", resource.Handlers[aliasProperties]{
-			Create: createAliasResource, Find: leftAlias, Update: updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
+			Create: s.createAliasResource, Find: leftAlias, Update: s.updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
 		}),
 	}
 	return slices.Concat(types, layerResources(), urlResources(), asyncResources())
@@ -324,12 +329,20 @@ func deletePermissionResource(ctx context.Context, rq *resource.Request, id stri
 	return unlessGone(err)
 }
 
-func createVersionResource(ctx context.Context, rq *resource.Request, p *versionProperties) (resource.State, error) {
+func (s *Service) createVersionResource(ctx context.Context, rq *resource.Request, p *versionProperties) (resource.State, error) {
 	v, err := call.Do(ctx, rq.Caller, rq.As, api.PublishVersion, &api.PublishVersionRequest{FunctionName: &p.FunctionName, CodeSha256: p.CodeSha256, Description: p.Description})
 	if err != nil {
 		return resource.State{}, err
 	}
-	return resource.State{ID: *v.FunctionArn, Attributes: map[string]any{"Version": *v.Version, "FunctionArn": *v.FunctionArn}}, nil
+	return versionState(*v.FunctionArn), s.setProvisioned(ctx, rq, *v.FunctionArn, nil, p.ProvisionedConcurrencyConfig)
+}
+
+func versionState(arn string) resource.State {
+	return resource.State{ID: arn, Attributes: map[string]any{"Version": arn[strings.LastIndexByte(arn, ':')+1:], "FunctionArn": arn}}
+}
+
+func (s *Service) updateVersionResource(ctx context.Context, rq *resource.Request, id string, old, p *versionProperties) (resource.State, error) {
+	return versionState(id), s.setProvisioned(ctx, rq, id, old.ProvisionedConcurrencyConfig, p.ProvisionedConcurrencyConfig)
 }
 
 func deleteVersionResource(ctx context.Context, rq *resource.Request, id string, _ *versionProperties) error {
@@ -349,21 +362,28 @@ func (p *aliasProperties) routing() *api.AliasRoutingConfiguration {
 	return r
 }
 
-func createAliasResource(ctx context.Context, rq *resource.Request, p *aliasProperties) (resource.State, error) {
+func (s *Service) createAliasResource(ctx context.Context, rq *resource.Request, p *aliasProperties) (resource.State, error) {
 	a, err := call.Do(ctx, rq.Caller, rq.As, api.CreateAlias, &api.CreateAliasRequest{
 		FunctionName: &p.FunctionName, Name: &p.Name, FunctionVersion: &p.FunctionVersion, Description: p.Description, RoutingConfig: p.routing(),
 	})
 	if err != nil {
 		return resource.State{}, err
 	}
-	return resource.State{ID: *a.AliasArn, Attributes: map[string]any{"AliasArn": *a.AliasArn}}, nil
+	return aliasState(*a.AliasArn), s.setProvisioned(ctx, rq, *a.AliasArn, nil, p.ProvisionedConcurrencyConfig)
 }
 
-func updateAliasResource(ctx context.Context, rq *resource.Request, id string, _, p *aliasProperties) (resource.State, error) {
+func aliasState(arn string) resource.State {
+	return resource.State{ID: arn, Attributes: map[string]any{"AliasArn": arn}}
+}
+
+func (s *Service) updateAliasResource(ctx context.Context, rq *resource.Request, id string, old, p *aliasProperties) (resource.State, error) {
 	_, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateAlias, &api.UpdateAliasRequest{
 		FunctionName: &p.FunctionName, Name: &p.Name, FunctionVersion: &p.FunctionVersion, Description: new(opt.Val(p.Description)), RoutingConfig: p.routing(),
 	})
-	return resource.State{ID: id, Attributes: map[string]any{"AliasArn": id}}, err
+	if err != nil {
+		return aliasState(id), err
+	}
+	return aliasState(id), s.setProvisioned(ctx, rq, id, old.ProvisionedConcurrencyConfig, p.ProvisionedConcurrencyConfig)
 }
 
 func deleteAliasResource(ctx context.Context, rq *resource.Request, _ string, p *aliasProperties) error {

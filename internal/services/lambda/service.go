@@ -51,6 +51,8 @@ type Deps struct {
 	Idle time.Duration
 	// Cores is how many processors functions share; 0 means all.
 	Cores int
+	// Memory is what all environments may hold together, in bytes; 0 is no limit.
+	Memory int64
 }
 
 // Service is the room.
@@ -105,6 +107,7 @@ func (s *Service) Bindings() []call.Binding {
 	all = append(all, s.aliasBindings()...)
 	all = append(all, s.permissionBindings()...)
 	all = append(all, s.concurrencyBindings()...)
+	all = append(all, s.provisionedBindings()...)
 	all = append(all, s.eventInvokeBindings()...)
 	all = append(all, s.tagBindings()...)
 	all = append(all, s.layerBindings()...)
@@ -124,6 +127,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return err
 	}
 	s.plane.start()
+	s.plane.work.Go(s.provideAll)
 	return s.async.start(ctx)
 }
 

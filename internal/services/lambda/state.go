@@ -39,7 +39,9 @@ type record struct {
 	// Policies and Async go by qualifier: "" is the function itself.
 	Policies map[string]*resourcePolicy `json:"policies,omitempty"`
 	Async    map[string]*asyncConfig    `json:"async,omitempty"`
-	URLs     map[string]*urlConfig      `json:"urls,omitempty"`
+	// Provisioned goes by version or alias.
+	Provisioned map[string]*provisioned `json:"provisioned,omitempty"`
+	URLs        map[string]*urlConfig   `json:"urls,omitempty"`
 }
 
 // urlConfig is a function's URL.
@@ -87,6 +89,12 @@ type asyncConfig struct {
 	// OnSuccess and OnFailure are the ARNs of functions that get a record of what became of an event.
 	OnSuccess string    `json:"onSuccess,omitempty"`
 	OnFailure string    `json:"onFailure,omitempty"`
+	Modified  time.Time `json:"modified"`
+}
+
+// provisioned is the concurrency that is provisioned for a version or an alias.
+type provisioned struct {
+	Requested int32     `json:"requested"`
 	Modified  time.Time `json:"modified"`
 }
 

@@ -203,23 +203,23 @@ func newStand(t testing.TB, options ...option) *stand {
 	if st.deps.Clock != clock.Clock(w.Clock) {
 		st.sts.clock = st.deps.Clock
 	}
-	w.Plug(st.sts, st.logs, st.open(t))
+	st.open(t)
 	return st
 }
 
-// open makes the room and starts it; it is stopped when the test ends.
-func (st *stand) open(t testing.TB) *Service {
+// open makes the room, plugs it in and starts it; it is stopped when the test ends.
+func (st *stand) open(t testing.TB) {
 	t.Helper()
 	s, err := New(st.deps)
 	if err != nil {
 		t.Fatal(err)
 	}
+	st.Plug(st.sts, st.logs, s)
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Stop(context.Background()) })
 	st.room = s
-	return s
 }
 
 // restart ends the room and makes another one over the same store. The board
@@ -232,7 +232,7 @@ func (st *stand) restart(t *testing.T) {
 	b := *st.Board
 	b2 := &call.Board{Gate: b.Gate, Clock: b.Clock, IDs: b.IDs, Host: b.Host}
 	st.World.Board, st.deps.Caller = b2, b2
-	b2.Plug(st.sts, st.logs, st.open(t))
+	st.open(t)
 }
 
 // needs skips a test that needs a runtime's interpreter where there is none.
