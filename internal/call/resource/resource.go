@@ -17,6 +17,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 )
@@ -34,13 +35,21 @@ type Type struct {
 	// with one of them and a dot. AnyAttribute stands for all names.
 	Attributes []string
 
-	waits  bool
-	create func(ctx context.Context, rq *Request, props map[string]any) (State, error)
-	update func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
-	remove func(ctx context.Context, rq *Request, id string, props map[string]any) error
-	find   func(ctx context.Context, rq *Request, props map[string]any) ([]State, error)
-	adopt  func(ctx context.Context, rq *Request, found State, props map[string]any) (State, error)
-	check  func(props map[string]any) []Problem
+	// Identifier are the properties or attributes that together name a resource of
+	// the type: its primary identifier, the physical id's part last.
+	Identifier []string
+
+	waits     bool
+	writeOnly []string
+	shape     reflect.Type
+	read      func(ctx context.Context, rq *Request, id string, props map[string]any) (map[string]any, State, error)
+	list      func(ctx context.Context, rq *Request, props map[string]any) ([]string, error)
+	create    func(ctx context.Context, rq *Request, props map[string]any) (State, error)
+	update    func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
+	remove    func(ctx context.Context, rq *Request, id string, props map[string]any) error
+	find      func(ctx context.Context, rq *Request, props map[string]any) ([]State, error)
+	adopt     func(ctx context.Context, rq *Request, found State, props map[string]any) (State, error)
+	check     func(props map[string]any) []Problem
 }
 
 // Property describes one property, also nested ones by their path ("Cors.Rules").
@@ -116,6 +125,19 @@ type Handlers[P any] struct {
 	Find func(ctx context.Context, rq *Request, p *P) ([]State, error)
 	// Check finds what is wrong with properties whose values are all known.
 	Check func(p *P) []Problem
+	// Identifier names a resource among those of its type, as the type's schema says
+	// ("BucketName", or "RestApiId" and "ResourceId"): the last is, or leads to, the
+	// physical id; the others are properties. A type that reads has one.
+	Identifier []string
+	// Read returns what a resource is now: its properties, as far as they can be
+	// read back, and its state. p holds what is known of it, at least the properties
+	// in Identifier. Nil properties say that there is none.
+	Read func(ctx context.Context, rq *Request, id string, p *P) (*P, State, error)
+	// WriteOnly are the properties that Read never returns.
+	WriteOnly []string
+	// List returns the identifiers of all resources, or of those that p names a
+	// part of.
+	List func(ctx context.Context, rq *Request, p *P) ([]string, error)
 	// Attributes are the names that Fn::GetAtt takes.
 	Attributes []string
 	// Waits says that Create waits for somebody outside the platform. It is broken
@@ -128,8 +150,14 @@ func Define[P any](name string, h Handlers[P]) Type {
 	if h.Create == nil || h.Delete == nil {
 		panic("resource: " + name + " lacks a handler")
 	}
+	if h.Read != nil && len(h.Identifier) == 0 {
+		panic("resource: " + name + " is read and has no identifier")
+	}
 	var zero P
-	t := Type{Name: name, Properties: properties(zero), Attributes: h.Attributes, waits: h.Waits}
+	t := Type{
+		Name: name, Properties: properties(zero), Attributes: h.Attributes, waits: h.Waits,
+		Identifier: h.Identifier, writeOnly: h.WriteOnly, shape: reflect.TypeOf(zero),
+	}
 	read := func(props map[string]any) (*P, error) {
 		p := new(P)
 		if bad := decode(props, p); len(bad) > 0 {
@@ -163,6 +191,27 @@ func Define[P any](name string, h Handlers[P]) Type {
 				return State{}, err
 			}
 			return h.Update(ctx, rq, id, o, p)
+		}
+	}
+	// What is known of a resource may be less than its type requires.
+	partly := func(props map[string]any) *P {
+		p := new(P)
+		_ = decode(props, p)
+		return p
+	}
+	if h.Read != nil {
+		t.read = func(ctx context.Context, rq *Request, id string, props map[string]any) (map[string]any, State, error) {
+			p, st, err := h.Read(ctx, rq, id, partly(props))
+			if p == nil || err != nil {
+				return nil, State{}, err
+			}
+			m, _ := encode(reflect.ValueOf(p)).(map[string]any)
+			return m, st, nil
+		}
+	}
+	if h.List != nil {
+		t.list = func(ctx context.Context, rq *Request, props map[string]any) ([]string, error) {
+			return h.List(ctx, rq, partly(props))
 		}
 	}
 	if h.Find != nil {

@@ -41,13 +41,15 @@ func (r *run) removeStack(ctx context.Context) error {
 		if err := r.publish(tx, r.st.Outputs, nil); err != nil {
 			return err
 		}
-		sets := r.sc.key("changeset", r.st.ID)
-		for p, err := range tx.Scan(sets, data.PrefixEnd(sets), false) {
-			if err != nil {
-				return err
-			}
-			if err := tx.Delete(p.Key); err != nil {
-				return err
+		for _, kind := range []string{"changeset", "drift"} {
+			below := r.sc.key(kind, r.st.ID)
+			for p, err := range tx.Scan(below, data.PrefixEnd(below), false) {
+				if err != nil {
+					return err
+				}
+				if err := tx.Delete(p.Key); err != nil {
+					return err
+				}
 			}
 		}
 		return tx.Delete(r.sc.nameKey(r.st.Name))

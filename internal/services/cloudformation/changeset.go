@@ -107,8 +107,10 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	sc, name, set := scopeOf(rq.Decoded), opt.Val(in.StackName), opt.Val(in.ChangeSetName)
 	kind := opt.Or(in.ChangeSetType, api.ChangeSetTypeUpdate)
 	switch {
-	case kind == api.ChangeSetTypeImport || len(in.ResourcesToImport) > 0 || opt.Val(in.ImportExistingResources):
-		return nil, fault.Of(fault.Validation, "ChangeSetType IMPORT, ResourcesToImport and ImportExistingResources: importing resources is not supported yet")
+	case kind != api.ChangeSetTypeImport && len(in.ResourcesToImport) > 0:
+		return nil, fault.Of(fault.Validation, "ResourcesToImport can only be specified for change sets of the type IMPORT")
+	case opt.Val(in.ImportExistingResources):
+		return nil, fault.Of(fault.Validation, "ImportExistingResources is not supported: name the resources in a change set of the type IMPORT")
 	case in.DeploymentMode != nil:
 		return nil, fault.Of(fault.Validation, "DeploymentMode %s is not supported yet", *in.DeploymentMode)
 	}
@@ -121,13 +123,15 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	}
 	id := ""
 	switch {
-	case kind == api.ChangeSetTypeCreate && st == nil && !isStackID(name):
+	case kind != api.ChangeSetTypeUpdate && st == nil && !isStackID(name):
 		id = stackARN(sc, name, s.d.IDs.UUID())
 	case st == nil:
 		return nil, fault.Of(fault.Validation, "Stack [%s] does not exist", name)
 	case kind == api.ChangeSetTypeCreate && st.Status != api.StackStatusReviewInProgress:
 		return nil, fault.Of(fault.Validation, "Stack [%s] already exists and cannot be created again with the changeSet [%s].", st.Name, set)
-	case kind == api.ChangeSetTypeUpdate && !updatable(st.Status):
+	case kind == api.ChangeSetTypeImport && st.Status == api.StackStatusReviewInProgress:
+		id, name = st.ID, st.Name
+	case kind != api.ChangeSetTypeCreate && !updatable(st.Status):
 		return nil, fault.Of(fault.Validation, "Stack:%s is in %s state and can not be updated.", st.ID, st.Status)
 	default:
 		id, name = st.ID, st.Name
@@ -150,6 +154,14 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	}
 	if c.Changes, err = p.compare(recs, prior, spec); err != nil {
 		return nil, err
+	}
+	if kind == api.ChangeSetTypeImport {
+		if c.Import, err = p.toImport(in.ResourcesToImport, recs); err != nil {
+			return nil, err
+		}
+		if c.Changes, err = imports(c.Changes, c.Import); err != nil {
+			return nil, err
+		}
 	}
 	if kind == api.ChangeSetTypeUpdate && len(c.Changes) == 0 && finishedWell(st.Status) && !p.outputsChanged(recs, st.Outputs) {
 		c.Status, c.Reason, c.Execute = api.ChangeSetStatusFailed, noChanges, api.ExecutionStatusUnavailable
@@ -267,7 +279,16 @@ func (s *Service) executeChangeSet(ctx context.Context, rq *call.Authorized, in 
 		return nil, fault.Of(fault.Validation, "You may specify either OnStackFailure or DisableRollback, but not both.")
 	}
 	disable := opt.Val(in.DisableRollback) || c.OnFailure == api.OnStackFailureDoNothing
-	if c.Type == api.ChangeSetTypeUpdate {
+	if c.Type == api.ChangeSetTypeImport {
+		if !updatable(st.Status) && st.Status != api.StackStatusReviewInProgress {
+			return nil, fault.Of(fault.Validation, "Stack:%s is in %s state and can not be updated.", st.ID, st.Status)
+		}
+		if st.Status == api.StackStatusReviewInProgress {
+			st.Spec = "" // there is nothing to go back to
+		}
+		s.update(st, rq, &c.Spec, token, false, false)
+		st.Status, st.Op.Kind, st.Op.Import = api.StackStatusImportInProgress, "import", c.Import
+	} else if c.Type == api.ChangeSetTypeUpdate {
 		if !updatable(st.Status) {
 			return nil, fault.Of(fault.Validation, "Stack:%s is in %s state and can not be updated.", st.ID, st.Status)
 		}

@@ -79,13 +79,14 @@ const hidden = "****"
 
 // describe adds a stack to the answer.
 func describe(rd data.Reader, st *stackRecord, out *api.DescribeStacksOutput) error {
+	drift, driftAt := st.driftState()
 	d := api.Stack{
 		StackId: new(st.ID), StackName: new(st.Name), ChangeSetId: opt.NonZero(st.ChangeSet), Description: opt.NonZero(st.Description),
 		CreationTime: new(st.Created), LastUpdatedTime: instant(st.Updated), DeletionTime: instant(st.Deleted),
 		StackStatus: new(st.Status), StackStatusReason: opt.NonZero(st.Reason), DisableRollback: new(st.OnFailure == api.OnFailureDoNothing),
 		TimeoutInMinutes: opt.NonZero(st.Timeout), EnableTerminationProtection: new(st.Protected), ParentId: opt.NonZero(st.Parent), RootId: opt.NonZero(st.Root),
 		RollbackConfiguration: &api.RollbackConfiguration{}, NotificationARNs: []string{}, Tags: []api.Tag{},
-		DriftInformation: &api.StackDriftInformation{StackDriftStatus: new(api.StackDriftStatusNotChecked)},
+		DriftInformation: &api.StackDriftInformation{StackDriftStatus: &drift, LastCheckTimestamp: driftAt},
 	}
 	spec, err := get[specRecord](rd, st.specKey(st.ID, st.Spec))
 	if err != nil {
@@ -143,10 +144,11 @@ func (s *Service) listStacks(ctx context.Context, rq *call.Authorized, in *api.L
 				if len(in.StackStatusFilter) > 0 && !contains(in.StackStatusFilter, st.Status) {
 					continue
 				}
+				drift, driftAt := st.driftState()
 				out.StackSummaries = append(out.StackSummaries, api.StackSummary{
 					StackId: new(st.ID), StackName: new(st.Name), TemplateDescription: opt.NonZero(st.Description), CreationTime: new(st.Created),
 					LastUpdatedTime: instant(st.Updated), DeletionTime: instant(st.Deleted), StackStatus: new(st.Status), StackStatusReason: opt.NonZero(st.Reason),
-					DriftInformation: &api.StackDriftInformationSummary{StackDriftStatus: new(api.StackDriftStatusNotChecked)},
+					DriftInformation: &api.StackDriftInformationSummary{StackDriftStatus: &drift, LastCheckTimestamp: driftAt},
 				})
 			}
 			if out.NextToken = next; next == nil || len(out.StackSummaries) > 0 {

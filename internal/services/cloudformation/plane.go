@@ -177,6 +177,10 @@ func (s *Service) operate(ctx context.Context, sc scope, id string, as *call.As)
 			err = r.rollbackUpdate(ctx)
 		case api.StackStatusUpdateCompleteCleanupInProgress, api.StackStatusUpdateRollbackCompleteCleanupInProgress:
 			err = r.cleanup(ctx)
+		case api.StackStatusImportInProgress:
+			err = r.importAll(ctx)
+		case api.StackStatusImportRollbackInProgress:
+			err = r.importBack(ctx)
 		case api.StackStatusDeleteInProgress:
 			err = r.removeStack(ctx)
 		default:

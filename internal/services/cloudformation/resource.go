@@ -28,23 +28,24 @@ func (s *Service) resourceBindings() []call.Binding {
 }
 
 // stackResources reads a stack and its resources in order of their logical ids.
-func (s *Service) stackResources(ctx context.Context, rq *call.Authorized, name string) (st *stackRecord, out []*resourceRecord, err error) {
+func (s *Service) stackResources(ctx context.Context, rq *call.Authorized, name string) (st *stackRecord, out []*resourceRecord, drifts map[string]*driftRecord, err error) {
 	sc := scopeOf(rq.Decoded)
 	err = s.view(ctx, func(rd data.Reader) error {
 		if st, err = sc.find(rd, name); err != nil || st == nil {
 			return err
 		}
-		out, err = list[resourceRecord](rd, sc.key("resource", st.ID))
+		if out, err = list[resourceRecord](rd, sc.key("resource", st.ID)); err != nil {
+			return err
+		}
+		drifts, err = sc.driftStates(rd, st.ID, out)
 		return err
 	})
-	return st, out, err
+	return st, out, drifts, err
 }
-
-const noDrift = api.StackResourceDriftStatusNotChecked
 
 func (s *Service) describeStackResource(ctx context.Context, rq *call.Authorized, in *api.DescribeStackResourceInput) (*api.DescribeStackResourceOutput, error) {
 	name, id := opt.Val(in.StackName), opt.Val(in.LogicalResourceId)
-	st, all, err := s.stackResources(ctx, rq, name)
+	st, all, drifts, err := s.stackResources(ctx, rq, name)
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +54,11 @@ func (s *Service) describeStackResource(ctx context.Context, rq *call.Authorized
 	}
 	for _, r := range all {
 		if r.ID == id {
+			drift, driftAt := drifts[r.ID].state()
 			return &api.DescribeStackResourceOutput{StackResourceDetail: &api.StackResourceDetail{
 				StackName: new(st.Name), StackId: new(st.ID), LogicalResourceId: new(r.ID), PhysicalResourceId: opt.NonZero(r.Physical),
 				ResourceType: new(r.Type), LastUpdatedTimestamp: new(r.Updated), ResourceStatus: new(r.Status), ResourceStatusReason: opt.NonZero(r.Reason),
-				Metadata: new(opt.Or(opt.NonZero(r.Metadata), "{}")), DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: new(noDrift)},
+				Metadata: new(opt.Or(opt.NonZero(r.Metadata), "{}")), DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: &drift, LastCheckTimestamp: driftAt},
 			}}, nil
 		}
 	}
@@ -74,7 +76,7 @@ func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorize
 	if name == "" {
 		return nil, fault.Of(fault.Validation, "Stack for %s does not exist", *in.PhysicalResourceId)
 	}
-	st, all, err := s.stackResources(ctx, rq, name)
+	st, all, drifts, err := s.stackResources(ctx, rq, name)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +88,11 @@ func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorize
 		if in.LogicalResourceId != nil && *in.LogicalResourceId != r.ID {
 			continue
 		}
+		drift, driftAt := drifts[r.ID].state()
 		out.StackResources = append(out.StackResources, api.StackResource{
 			StackName: new(st.Name), StackId: new(st.ID), LogicalResourceId: new(r.ID), PhysicalResourceId: opt.NonZero(r.Physical),
 			ResourceType: new(r.Type), Timestamp: new(r.Updated), ResourceStatus: new(r.Status), ResourceStatusReason: opt.NonZero(r.Reason),
-			DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: new(noDrift)},
+			DriftInformation: &api.StackResourceDriftInformation{StackResourceDriftStatus: &drift, LastCheckTimestamp: driftAt},
 		})
 	}
 	if in.LogicalResourceId != nil && len(out.StackResources) == 0 {
@@ -132,7 +135,7 @@ func (s *Service) listStackResources(ctx context.Context, rq *call.Authorized, i
 	if err != nil {
 		return nil, fault.Of(fault.Validation, "Invalid NextToken")
 	}
-	st, all, err := s.stackResources(ctx, rq, name)
+	st, all, drifts, err := s.stackResources(ctx, rq, name)
 	if err != nil {
 		return nil, err
 	}
@@ -149,10 +152,11 @@ func (s *Service) listStackResources(ctx context.Context, rq *call.Authorized, i
 			out.NextToken = new(page.Token(*out.StackResourceSummaries[n-1].LogicalResourceId))
 			break
 		}
+		drift, driftAt := drifts[r.ID].state()
 		out.StackResourceSummaries = append(out.StackResourceSummaries, api.StackResourceSummary{
 			LogicalResourceId: new(r.ID), PhysicalResourceId: opt.NonZero(r.Physical), ResourceType: new(r.Type),
 			LastUpdatedTimestamp: new(r.Updated), ResourceStatus: new(r.Status), ResourceStatusReason: opt.NonZero(r.Reason),
-			DriftInformation: &api.StackResourceDriftInformationSummary{StackResourceDriftStatus: new(noDrift)},
+			DriftInformation: &api.StackResourceDriftInformationSummary{StackResourceDriftStatus: &drift, LastCheckTimestamp: driftAt},
 		})
 	}
 	return out, nil

@@ -60,12 +60,15 @@ func TestScripts(t *testing.T) {
 //	create STACK [K=V...]     CreateStack with the template below it
 //	update STACK [K=V...]     UpdateStack
 //	plan STACK NAME TYPE      CreateChangeSet, and what it would change
+//	import STACK NAME ID=BOX  CreateChangeSet of the type IMPORT, and what it would change
+//	drift STACK               DetectStackDrift, and what it found
 //	execute STACK NAME        ExecuteChangeSet
 //	delete STACK              DeleteStack
 //	events STACK              all events, oldest first
 //	resources STACK           the resources and their states
 //	outputs STACK
 //	shop                      what is in the shop
+//	set BOX [size=N] [note=S] changes or makes a box behind the stack's back; takes it away
 //
 // K=V are parameters; K beginning with "tag:" are tags, "cap" is a capability,
 // "failure" the setting OnFailure, "disable" DisableRollback.
@@ -117,6 +120,42 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 			}
 			return scrub(changes(t, w, *out.Id))
 		},
+		"import": func(t *testing.T, d *datadriven.TestData) string {
+			in := &api.CreateChangeSetInput{
+				StackName: &d.CmdArgs[0].Key, ChangeSetName: &d.CmdArgs[1].Key, ChangeSetType: new(api.ChangeSetTypeImport), TemplateBody: &d.Input,
+			}
+			for _, a := range d.CmdArgs[2:] {
+				kind := "Test::Shop::Box"
+				if a.Key == "L" {
+					kind = "Test::Shop::Lid"
+				}
+				in.ResourcesToImport = append(in.ResourcesToImport, api.ResourceToImport{
+					LogicalResourceId: &a.Key, ResourceType: &kind, ResourceIdentifier: map[string]string{"Name": a.Vals[0]},
+				})
+			}
+			out, err := calltest.Do(w, api.CreateChangeSet, in)
+			if err != nil {
+				return status("", err)
+			}
+			return scrub(changes(t, w, *out.Id))
+		},
+		"drift": func(t *testing.T, d *datadriven.TestData) string {
+			stack := &d.CmdArgs[0].Key
+			found := calltest.Must(t, w, api.DetectStackDrift, &api.DetectStackDriftInput{StackName: stack})
+			st := calltest.Must(t, w, api.DescribeStackDriftDetectionStatus, &api.DescribeStackDriftDetectionStatusInput{StackDriftDetectionId: found.StackDriftDetectionId})
+			var b strings.Builder
+			fmt.Fprintf(&b, "%s %s drifted=%d\n", *st.DetectionStatus, *st.StackDriftStatus, *st.DriftedStackResourceCount)
+			all := calltest.Must(t, w, api.DescribeStackResourceDrifts, &api.DescribeStackResourceDriftsInput{StackName: stack})
+			for _, r := range all.StackResourceDrifts {
+				fmt.Fprintf(&b, "%s %s %s %s\n", *r.LogicalResourceId, *r.StackResourceDriftStatus, opt.Val(r.ExpectedProperties), opt.Val(r.ActualProperties))
+				for _, x := range r.PropertyDifferences {
+					fmt.Fprintf(&b, "  %s %s %s -> %s\n", *x.PropertyPath, *x.DifferenceType, *x.ExpectedValue, *x.ActualValue)
+				}
+			}
+			now := calltest.Must(t, w, api.DescribeStacks, &api.DescribeStacksInput{StackName: stack}).Stacks[0]
+			fmt.Fprintf(&b, "stack %s\n", *now.DriftInformation.StackDriftStatus)
+			return b.String()
+		},
 		"events": func(t *testing.T, d *datadriven.TestData) string {
 			out := calltest.Must(t, w, api.DescribeStackEvents, &api.DescribeStackEventsInput{StackName: &d.CmdArgs[0].Key})
 			var b strings.Builder
@@ -156,6 +195,9 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 		"execute": func(t *testing.T, d *datadriven.TestData) string {
 			_, err := calltest.Do(w, api.ExecuteChangeSet, &api.ExecuteChangeSetInput{StackName: &d.CmdArgs[0].Key, ChangeSetName: &d.CmdArgs[1].Key})
 			return status(d.CmdArgs[0].Key, err)
+		},
+		"set": func(_ *testing.T, d *datadriven.TestData) string {
+			return s.set(d.CmdArgs[0].Key, d.CmdArgs[1:])
 		},
 		"shop": func(*testing.T, *datadriven.TestData) string { return scrub(s.list()) },
 	}

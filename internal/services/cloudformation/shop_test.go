@@ -3,9 +3,14 @@ package cloudformation_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/cockroachdb/datadriven"
 
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -61,6 +66,7 @@ func (s *shop) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("Test::Shop::Box", resource.Handlers[boxProps]{
 			Create: s.createBox, Update: s.updateBox, Delete: s.deleteBox, Attributes: []string{"Arn", "Label"},
+			Identifier: []string{"Name"}, Read: s.readBox, List: s.listBoxes,
 			Check: func(p *boxProps) []resource.Problem {
 				if *p.Size > 100 {
 					return []resource.Problem{{Path: []string{"Size"}, Text: "expected at most 100"}}
@@ -135,6 +141,26 @@ func (s *shop) deleteBox(ctx context.Context, rq *resource.Request, id string, _
 	return nil
 }
 
+func (s *shop) readBox(_ context.Context, _ *resource.Request, id string, _ *boxProps) (*boxProps, resource.State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.boxes[id]
+	if b == nil {
+		return nil, resource.State{}, nil
+	}
+	p := &boxProps{Name: &id, Size: &b.size}
+	if b.note != "" {
+		p.Note = &b.note
+	}
+	return p, s.state(id), nil
+}
+
+func (s *shop) listBoxes(context.Context, *resource.Request, *boxProps) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.boxes)), nil
+}
+
 func (s *shop) createLid(ctx context.Context, rq *resource.Request, p *lidProps) (resource.State, error) {
 	s.at(ctx, "create "+rq.LogicalID)
 	defer s.at(ctx, "created "+rq.LogicalID)
@@ -158,6 +184,28 @@ func (s *shop) deleteLid(ctx context.Context, rq *resource.Request, id string, p
 		delete(b.lids, id)
 	}
 	return nil
+}
+
+// set changes, makes or takes away a box by hand.
+func (s *shop) set(name string, args []datadriven.CmdArg) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(args) == 0 {
+		delete(s.boxes, name)
+		return ""
+	}
+	if s.boxes[name] == nil {
+		s.boxes[name] = &shopBox{lids: map[string]bool{}}
+	}
+	for _, a := range args {
+		switch a.Key {
+		case "size":
+			s.boxes[name].size, _ = strconv.Atoi(a.Vals[0])
+		case "note":
+			s.boxes[name].note = a.Vals[0]
+		}
+	}
+	return ""
 }
 
 // list prints what is in the shop; generated names lose their suffix.

@@ -175,7 +175,7 @@ func (s *Service) begin(ctx context.Context, rq *call.Authorized, st *stackRecor
 func updatable(status string) bool {
 	switch status {
 	case api.StackStatusCreateComplete, api.StackStatusUpdateComplete, api.StackStatusUpdateRollbackComplete,
-		api.StackStatusCreateFailed, api.StackStatusUpdateFailed:
+		api.StackStatusCreateFailed, api.StackStatusUpdateFailed, api.StackStatusImportComplete, api.StackStatusImportRollbackComplete:
 		return true
 	}
 	return false
@@ -241,7 +241,8 @@ func (s *Service) updateStack(ctx context.Context, rq *call.Authorized, in *api.
 // finishedWell reports a status in which the resources are what the
 // specification says.
 func finishedWell(status string) bool {
-	return status == api.StackStatusCreateComplete || status == api.StackStatusUpdateComplete || status == api.StackStatusUpdateRollbackComplete
+	return status == api.StackStatusCreateComplete || status == api.StackStatusUpdateComplete || status == api.StackStatusUpdateRollbackComplete ||
+		status == api.StackStatusImportComplete || status == api.StackStatusImportRollbackComplete
 }
 
 // update turns a stack's record into that of a stack that is being updated.

@@ -61,6 +61,9 @@ type stackRecord struct {
 	ChangeSet   string         `json:",omitempty"`
 	Protected   bool           `json:",omitempty"`
 	Policy      string         `json:",omitempty"` // the stack policy, "" if it never had one
+	// Drift is what the latest detection found of the stack, at DriftAt.
+	Drift   string    `json:",omitempty"`
+	DriftAt time.Time `json:",omitzero"`
 	// Parent and Root are the stack that a nested one belongs to, and the outermost.
 	Parent, Root string `json:",omitempty"`
 	OnFailure    string // ROLLBACK, DELETE or DO_NOTHING
@@ -89,7 +92,7 @@ type outputRecord struct {
 // operation is the latest operation on a stack.
 type operation struct {
 	ID      string
-	Kind    string // "create", "update", "delete"
+	Kind    string // "create", "update", "delete", "import", "review"
 	Token   string // the client's
 	Started time.Time
 	Caller  callerRecord
@@ -99,6 +102,9 @@ type operation struct {
 	Failed []string `json:",omitempty"`
 	// Skip are the resources that a continued rollback leaves as they are.
 	Skip []string `json:",omitempty"`
+	// Import are the identifiers of the resources that an import takes in, by
+	// logical id.
+	Import map[string]string `json:",omitempty"`
 	// Policy is the stack policy that an update keeps to.
 	Policy string `json:",omitempty"`
 	// DeleteRetained: resources made by this operation are deleted by its
@@ -181,13 +187,14 @@ type changeSetRecord struct {
 	V                       int `json:"v"`
 	ID, Name, Stack         string
 	StackName, Description  string
-	Type                    string // CREATE or UPDATE
+	Type                    string // CREATE, UPDATE or IMPORT
 	Status, Reason, Execute string
 	OnFailure               string
 	Created                 time.Time
 	Spec                    specRecord
 	Template                string // the description of the template
 	Changes                 []change
+	Import                  map[string]string `json:",omitempty"` // identifiers by logical id
 	Token                   string
 }
 

@@ -192,7 +192,9 @@ func (s *Service) getTemplateSummary(ctx context.Context, rq *call.Authorized, i
 	}
 	for name, ids := range types {
 		out.ResourceTypes = append(out.ResourceTypes, name)
-		out.ResourceIdentifierSummaries = append(out.ResourceIdentifierSummaries, api.ResourceIdentifierSummary{ResourceType: new(name), LogicalResourceIds: ids})
+		if by := identifiers(s.types().of(name)); by != nil {
+			out.ResourceIdentifierSummaries = append(out.ResourceIdentifierSummaries, api.ResourceIdentifierSummary{ResourceType: new(name), LogicalResourceIds: ids, ResourceIdentifiers: by})
+		}
 		if s.types().of(name) == nil && in.TemplateSummaryConfig != nil && opt.Val(in.TemplateSummaryConfig.TreatUnrecognizedResourceTypesAsWarnings) {
 			if out.Warnings == nil {
 				out.Warnings = &api.Warnings{}

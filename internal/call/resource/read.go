@@ -1,0 +1,121 @@
+package resource
+
+import (
+	"context"
+	"reflect"
+	"strings"
+)
+
+// Reads reports whether the type can read back what it made.
+func (t *Type) Reads() bool { return t.read != nil }
+
+// Lists reports whether the type can list what there is.
+func (t *Type) Lists() bool { return t.list != nil }
+
+// Read returns the properties of a resource as they are, and what it gives; nil
+// properties if there is no such resource. id is its physical id, props are what is
+// known of it: at least the properties among Identifier.
+func (t *Type) Read(ctx context.Context, rq *Request, id string, props map[string]any) (map[string]any, State, error) {
+	return t.read(ctx, rq, id, props)
+}
+
+// List returns the identifiers of all resources of the type: the values of
+// Identifier with "|" between them. props are what a listing takes (the API of its
+// stages, say).
+func (t *Type) List(ctx context.Context, rq *Request, props map[string]any) ([]string, error) {
+	return t.list(ctx, rq, props)
+}
+
+// Identified takes an identifier apart: the physical id, as far as Read needs it,
+// and the properties that are in it. ok is false if it has the wrong form.
+func (t *Type) Identified(identifier string) (id string, props map[string]any, ok bool) {
+	parts := strings.Split(identifier, "|")
+	if len(t.Identifier) == 1 {
+		parts = []string{identifier}
+	}
+	if len(parts) != len(t.Identifier) || len(parts) == 0 {
+		return "", nil, false
+	}
+	props = map[string]any{}
+	for i, name := range t.Identifier {
+		if parts[i] == "" {
+			return "", nil, false
+		}
+		if t.property(name) {
+			props[name] = parts[i]
+		}
+	}
+	return parts[len(parts)-1], props, true
+}
+
+// IdentifierOf returns the identifier of a resource whose properties and state are known.
+func (t *Type) IdentifierOf(st State, props map[string]any) string {
+	parts := make([]string, len(t.Identifier))
+	for i, name := range t.Identifier {
+		if s, ok := scalarText(props[name]); ok && i < len(parts)-1 {
+			parts[i] = s
+		} else {
+			parts[i] = st.ID
+		}
+	}
+	return strings.Join(parts, "|")
+}
+
+func (t *Type) property(name string) bool {
+	for _, p := range t.Properties {
+		if p.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// encode turns a property struct into what a template would say of it. What is not
+// set is left out.
+func encode(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		if v.Kind() == reflect.Interface {
+			return v.Interface()
+		}
+		return encode(v.Elem())
+	case reflect.Struct:
+		out := map[string]any{}
+		for _, f := range fields(v.Type()) {
+			x := v.Field(f.index)
+			if x.Kind() == reflect.String && x.Len() == 0 {
+				continue
+			}
+			if e := encode(x); e != nil {
+				out[f.Name] = e
+			}
+		}
+		return out
+	case reflect.Slice:
+		if v.IsNil() {
+			return nil
+		}
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = encode(v.Index(i))
+		}
+		return out
+	case reflect.Map:
+		if v.IsNil() {
+			return nil
+		}
+		out := map[string]any{}
+		for _, k := range v.MapKeys() {
+			out[k.String()] = encode(v.MapIndex(k))
+		}
+		return out
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return v.Int()
+	case reflect.Float32, reflect.Float64:
+		return v.Float()
+	}
+	return v.Interface()
+}
