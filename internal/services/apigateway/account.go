@@ -14,14 +14,21 @@ func (s *Service) accountBindings() []call.Binding {
 	}
 }
 
-// getAccount answers without throttle settings, because there is no throttle.
 func (s *Service) getAccount(context.Context, *call.Authorized, *api.GetAccountRequest) (*api.Account, error) {
-	return &api.Account{ApiKeyVersion: new("4")}, nil
+	return s.account(), nil
+}
+
+// account tells what every account has: its limits are the server's.
+func (s *Service) account() *api.Account {
+	return &api.Account{
+		ApiKeyVersion: new("4"), Features: []string{"UsagePlans"},
+		ThrottleSettings: &api.ThrottleSettings{RateLimit: &s.accounts.rate, BurstLimit: &s.accounts.burst},
+	}
 }
 
 func (s *Service) updateAccount(_ context.Context, _ *call.Authorized, in *api.UpdateAccountRequest) (*api.Account, error) {
 	if err := (edits{}).apply(in.PatchOperations, "/cloudwatchRoleArn", "/throttle", "/features"); err != nil {
 		return nil, err
 	}
-	return &api.Account{ApiKeyVersion: new("4")}, nil
+	return s.account(), nil
 }

@@ -30,14 +30,14 @@ func (d *deployment) answer() *api.Deployment {
 }
 
 func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in *api.CreateDeploymentRequest) (*api.Deployment, error) {
-	err := refuseAny(
-		given{"cacheClusterEnabled", opt.Val(in.CacheClusterEnabled)}, given{"cacheClusterSize", in.CacheClusterSize != nil},
-		given{"canarySettings", in.CanarySettings != nil}, given{"tracingEnabled", opt.Val(in.TracingEnabled)},
-	)
+	err := refuseAny(given{"tracingEnabled", opt.Val(in.TracingEnabled)})
 	if err != nil {
 		return nil, err
 	}
 	name := opt.Val(in.StageName)
+	if name == "" && in.CanarySettings != nil {
+		return nil, api.BadRequestException("Invalid deployment content specified.Non null and non empty stageName must be provided for canary deployment. Provided value is %s", opt.Or(in.StageName, "null"))
+	}
 	if name == "" && (in.StageDescription != nil || len(in.Variables) > 0) {
 		return nil, api.BadRequestException("Stage name is required when stage description or variables are given")
 	}
@@ -69,10 +69,25 @@ func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in 
 		if err != nil {
 			return err
 		}
-		if st == nil {
-			st = &stage{V: 1, Name: name, Created: dep.Created}
+		c := in.CanarySettings
+		switch {
+		case c != nil && st == nil:
+			return api.BadRequestException("Invalid deployment content specified.Stage %s must already be created before making a canary release deployment", name)
+		case c != nil:
+			if st.Canary, err = newCanary(dep.ID, c.PercentTraffic, c.StageVariableOverrides, c.UseStageCache); err != nil {
+				return err
+			}
+		case st == nil:
+			st = &stage{V: 1, Name: name, Created: dep.Created, Deployment: dep.ID}
+		case st.Canary != nil:
+			return api.BadRequestException("Invalid deployment content specified.Non canary deployment not supported on stage %s because Canary is enabled. Provide CanarySettings in deploymentInput.", name)
+		default:
+			st.Deployment = dep.ID
 		}
-		st.Deployment, st.Updated = dep.ID, dep.Created
+		if err := st.setCache(in.CacheClusterEnabled, in.CacheClusterSize); err != nil {
+			return err
+		}
+		st.Updated = dep.Created
 		if in.StageDescription != nil {
 			st.Description = *in.StageDescription
 		}
@@ -167,6 +182,9 @@ func (s *Service) deleteDeployment(ctx context.Context, rq *call.Authorized, in 
 		for _, st := range stages {
 			if st.Deployment == dep.ID {
 				return api.BadRequestException("Active stages pointing to this deployment must be moved or deleted")
+			}
+			if st.Canary != nil && st.Canary.Deployment == dep.ID {
+				return api.BadRequestException("Active stages with canary settings pointing to this deployment must be moved or deleted")
 			}
 		}
 		if err := t.Delete(a.snapshot(id, dep.ID)); err != nil {

@@ -104,7 +104,7 @@ func (s *Service) find(x *exchange, id, path string) *failure {
 	if st.disabled {
 		return forbidden
 	}
-	x.stage, x.rq.Path = st, rest
+	x.stage, x.rq.Path = s.choose(st), rest
 	return x.route()
 }
 
@@ -274,6 +274,8 @@ func (x *exchange) Context(name string) string {
 		return x.stage.name
 	case "deploymentId":
 		return x.stage.deployment
+	case "isCanaryRequest":
+		return x.stage.canaried
 	case "path":
 		return "/" + x.stage.name + x.rq.Path
 	}

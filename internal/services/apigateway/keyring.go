@@ -114,14 +114,15 @@ var (
 )
 
 // meter decides whether a request is within its plan, if the method takes a key,
-// and within the method's own limit.
+// within the method's own limit, and within the account's.
 func (s *Service) meter(ctx context.Context, x *exchange) *failure {
 	if x.end.keyRequired {
 		if failed := s.meterKey(ctx, x); failed != nil {
 			return failed
 		}
 	}
-	if x.end.limiter != nil && !x.end.limiter.AllowN(s.clock.Now(), 1) {
+	now := s.clock.Now()
+	if x.end.limiter != nil && !x.end.limiter.AllowN(now, 1) || !x.stage.bucket.AllowN(now, 1) {
 		return throttled
 	}
 	return nil

@@ -17,23 +17,37 @@ type edits map[string]func(name, value string) error
 // unescape undoes JSON Pointer's escapes.
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
 
+// find returns what carries a patch out; nil if there is nothing.
+func (e edits) find(p api.PatchOperation) func() error {
+	op, path, value := opt.Val(p.Op), opt.Val(p.Path), opt.Val(p.Value)
+	if op == api.OpCopy {
+		path = opt.Val(p.From) + " " + path
+	}
+	if f := e[op+" "+path]; f != nil {
+		return func() error { return f(path, value) }
+	}
+	i := strings.LastIndexByte(path, '/')
+	if f := e[op+" "+path[:i+1]+"*"]; f != nil && i+1 < len(path) {
+		return func() error { return f(unescape.Replace(path[i+1:]), value) }
+	}
+	return nil
+}
+
 // apply carries patches out in order. unsupported names settings that exist at
 // AWS and would not act here, by a part of their path.
 func (e edits) apply(ops []api.PatchOperation, unsupported ...string) error {
+	return e.applyOr(ops, e.unknown, unsupported...)
+}
+
+// applyOr is apply with the error of a patch that asks for nothing there is.
+func (e edits) applyOr(ops []api.PatchOperation, unknown func(api.PatchOperation) error, unsupported ...string) error {
 	for _, p := range ops {
-		op, path, value := opt.Val(p.Op), opt.Val(p.Path), opt.Val(p.Value)
-		if op == "" || path == "" || path[0] != '/' {
+		path := opt.Val(p.Path)
+		if opt.Val(p.Op) == "" || path == "" || path[0] != '/' {
 			return api.BadRequestException("Invalid patch operation specified. It must have an op and a path that begins with /")
 		}
-		if f := e[op+" "+path]; f != nil {
-			if err := f("", value); err != nil {
-				return faultOf(err)
-			}
-			continue
-		}
-		i := strings.LastIndexByte(path, '/')
-		if f := e[op+" "+path[:i]+"/*"]; f != nil && i+1 < len(path) {
-			if err := f(unescape.Replace(path[i+1:]), value); err != nil {
+		if f := e.find(p); f != nil {
+			if err := f(); err != nil {
 				return faultOf(err)
 			}
 			continue
@@ -43,16 +57,21 @@ func (e edits) apply(ops []api.PatchOperation, unsupported ...string) error {
 				return refuse("the setting " + path)
 			}
 		}
-		var known []string
-		for k := range e {
-			if o, p, _ := strings.Cut(k, " "); o == op {
-				known = append(known, strings.Replace(p, "/*", "/{name}", 1))
-			}
-		}
-		slices.Sort(known)
-		return api.BadRequestException("Invalid patch path  '%s' specified for op '%s'. Must be one of: [%s]", path, op, strings.Join(known, ", "))
+		return unknown(p)
 	}
 	return nil
+}
+
+// unknown is the error of a patch that is none of the edits.
+func (e edits) unknown(p api.PatchOperation) error {
+	var known []string
+	for k := range e {
+		if o, path, _ := strings.Cut(k, " "); o == opt.Val(p.Op) {
+			known = append(known, strings.Replace(path, "/*", "/{name}", 1))
+		}
+	}
+	slices.Sort(known)
+	return api.BadRequestException("Invalid patch path  '%s' specified for op '%s'. Must be one of: [%s]", *p.Path, *p.Op, strings.Join(known, ", "))
 }
 
 // text replaces a string.

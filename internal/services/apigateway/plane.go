@@ -58,6 +58,12 @@ type liveStage struct {
 	policy                *policy.Policy // the API's own; nil if it has none
 	keyFromAuthorizer     bool           // API keys come from the authorizer
 	record                []byte         // the stage's record that this was made from
+	bucket                *rate.Limiter  // the account's
+	// canary gets percent of the requests; nil if it gets none. canaried tells
+	// whether this is one: "true" or "false", or "" where there is no canary.
+	canary   *liveStage
+	percent  float64
+	canaried string
 }
 
 // endpoint is a method of a stage, ready to be called.
@@ -151,17 +157,12 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 				is[st.Name] = old
 				continue
 			}
-			d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
+			ls, err := s.compileStage(r, a, id, st)
 			if err != nil {
-				return err
-			}
-			if d == nil {
-				return fmt.Errorf("stage %s of %s: deployment %s is missing", st.Name, id, st.Deployment)
-			}
-			if is[st.Name], err = compile(a, id, st, d); err != nil {
 				return fmt.Errorf("stage %s of %s: %w", st.Name, id, err)
 			}
-			is[st.Name].record = p.Value
+			ls.record = p.Value
+			is[st.Name] = ls
 		}
 		return nil
 	})
@@ -180,6 +181,37 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 	}
 	x.stages.Store(&is)
 	return nil
+}
+
+// compileStage makes a stage callable, with its canary.
+func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*liveStage, error) {
+	one := func(st *stage) (*liveStage, error) {
+		d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
+		switch {
+		case err != nil:
+			return nil, err
+		case d == nil:
+			return nil, fmt.Errorf("deployment %s is missing", st.Deployment)
+		}
+		ls, err := compile(a, id, st, d)
+		if err == nil {
+			ls.bucket = s.accounts.of(a)
+		}
+		return ls, err
+	}
+	ls, err := one(st)
+	if err != nil || st.Canary == nil {
+		return ls, err
+	}
+	ls.canaried = "false"
+	if st.Canary.Percent == 0 {
+		return ls, nil
+	}
+	if ls.canary, err = one(st.canaryStage()); err != nil {
+		return nil, fmt.Errorf("canary: %w", err)
+	}
+	ls.percent, ls.canary.canaried = st.Canary.Percent, "true"
+	return ls, nil
 }
 
 // compile makes a stage of a deployment callable.

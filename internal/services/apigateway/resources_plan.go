@@ -3,7 +3,6 @@ package apigateway
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -237,47 +236,4 @@ func leftPlanKey(ctx context.Context, rq *resource.Request, p *planKeyProperties
 		return nil, unlessGone(err)
 	}
 	return []resource.State{p.state()}, nil
-}
-
-// methodSettingProperty is a member of a stage's MethodSettings.
-type methodSettingProperty struct {
-	HTTPMethod           *string  `cfn:"HttpMethod"`
-	ResourcePath         *string  `cfn:"ResourcePath"`
-	ThrottlingRateLimit  *float64 `cfn:"ThrottlingRateLimit"`
-	ThrottlingBurstLimit *int32   `cfn:"ThrottlingBurstLimit"`
-	LoggingLevel         *string  `cfn:"LoggingLevel"`
-	DataTraceEnabled     *bool    `cfn:"DataTraceEnabled"`
-	MetricsEnabled       *bool    `cfn:"MetricsEnabled"`
-	CachingEnabled       *bool    `cfn:"CachingEnabled"`
-}
-
-// key names what the settings are of.
-func (m *methodSettingProperty) key() string {
-	path, method := opt.Or(m.ResourcePath, "/*"), opt.Or(m.HTTPMethod, "*")
-	if path == "/*" || path == "*" {
-		return "*/" + method
-	}
-	if strings.HasPrefix(path, "/~1") { // escaped, as templates often have it
-		return path[1:] + "/" + method
-	}
-	return settingKey(path, method)
-}
-
-// methodSettings makes the settings of methods what they are in the template.
-func (p *patches) methodSettings(was, is []methodSettingProperty) {
-	for _, m := range was {
-		if !slices.ContainsFunc(is, func(o methodSettingProperty) bool { return o.key() == m.key() }) && (m.ThrottlingRateLimit != nil || m.ThrottlingBurstLimit != nil) {
-			p.op("remove", "/"+m.key(), nil)
-		}
-	}
-	for _, m := range is {
-		at := "/" + m.key()
-		p.throttle(at+"/throttling", &throttleProperty{m.ThrottlingRateLimit, m.ThrottlingBurstLimit})
-		p.set(at+"/logging/loglevel", m.LoggingLevel)
-		for setting, v := range map[string]*bool{"logging/dataTrace": m.DataTraceEnabled, "metrics/enabled": m.MetricsEnabled, "caching/enabled": m.CachingEnabled} {
-			if v != nil {
-				p.set(at+"/"+setting, new(strconv.FormatBool(*v)))
-			}
-		}
-	}
 }

@@ -42,25 +42,67 @@ type deploymentProperties struct {
 	Description      *string           `cfn:"Description"`
 	StageName        *string           `cfn:"StageName,replace"`
 	StageDescription *stageDescription `cfn:"StageDescription,replace"`
+	Canary           *canaryProperty   `cfn:"DeploymentCanarySettings,replace"`
 }
 
+// stageDescription is a stage that a deployment makes. What it says of methods
+// is about all that have no settings of their own.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigateway-deployment-stagedescription.html
 type stageDescription struct {
-	Description *string           `cfn:"Description"`
-	Variables   map[string]string `cfn:"Variables"`
-	Tags        []tagProperty     `cfn:"Tags"`
+	Description          *string                 `cfn:"Description"`
+	Variables            map[string]string       `cfn:"Variables"`
+	Tags                 []tagProperty           `cfn:"Tags"`
+	CacheClusterEnabled  *bool                   `cfn:"CacheClusterEnabled"`
+	CacheClusterSize     *string                 `cfn:"CacheClusterSize"`
+	CacheDataEncrypted   *bool                   `cfn:"CacheDataEncrypted"`
+	CacheTTLInSeconds    *int32                  `cfn:"CacheTtlInSeconds"`
+	CachingEnabled       *bool                   `cfn:"CachingEnabled"`
+	ThrottlingRateLimit  *float64                `cfn:"ThrottlingRateLimit"`
+	ThrottlingBurstLimit *int32                  `cfn:"ThrottlingBurstLimit"`
+	LoggingLevel         *string                 `cfn:"LoggingLevel"`
+	DataTraceEnabled     *bool                   `cfn:"DataTraceEnabled"`
+	MetricsEnabled       *bool                   `cfn:"MetricsEnabled"`
+	TracingEnabled       *bool                   `cfn:"TracingEnabled"`
+	MethodSettings       []methodSettingProperty `cfn:"MethodSettings"`
+	CanarySetting        *canaryProperty         `cfn:"CanarySetting"`
+}
+
+// patches are those that a new stage takes beside what makes it.
+func (d *stageDescription) patches() (p patches) {
+	all := methodSettingProperty{
+		ThrottlingRateLimit: d.ThrottlingRateLimit, ThrottlingBurstLimit: d.ThrottlingBurstLimit, LoggingLevel: d.LoggingLevel, DataTraceEnabled: d.DataTraceEnabled,
+		MetricsEnabled: d.MetricsEnabled, CachingEnabled: d.CachingEnabled, CacheTTLInSeconds: d.CacheTTLInSeconds, CacheDataEncrypted: d.CacheDataEncrypted,
+	}
+	p = all.patches()
+	p.methodSettings(nil, d.MethodSettings)
+	p.canary(nil, d.CanarySetting)
+	return p
 }
 
 func createDeployment(ctx context.Context, rq *resource.Request, p *deploymentProperties) (resource.State, error) {
 	in := &api.CreateDeploymentRequest{RestApiId: &p.RestAPIID, Description: p.Description, StageName: p.StageName}
 	if d := p.StageDescription; d != nil {
-		in.StageDescription, in.Variables = d.Description, d.Variables
+		in.StageDescription, in.Variables, in.TracingEnabled = d.Description, d.Variables, d.TracingEnabled
+		in.CacheClusterEnabled, in.CacheClusterSize = d.CacheClusterEnabled, d.CacheClusterSize
+	}
+	if c := p.Canary; c != nil {
+		in.CanarySettings = &api.DeploymentCanarySettings{PercentTraffic: c.PercentTraffic, StageVariableOverrides: c.StageVariableOverrides, UseStageCache: c.UseStageCache}
 	}
 	x, err := call.Do(ctx, rq.Caller, rq.As, api.CreateDeployment, in)
 	if err != nil {
 		return resource.State{}, err
 	}
 	state := resource.State{ID: *x.Id, Attributes: map[string]any{"DeploymentId": *x.Id}}
-	if d := p.StageDescription; d != nil && p.StageName != nil && len(d.Tags) > 0 {
+	d := p.StageDescription
+	if d == nil || p.StageName == nil {
+		return state, nil
+	}
+	if ops := d.patches(); len(ops) > 0 {
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: p.StageName, PatchOperations: ops}); err != nil {
+			return state, err
+		}
+	}
+	if len(d.Tags) > 0 {
 		arn, t := resourceARN(rq.Region, below(&p.RestAPIID, "stages", *p.StageName)), map[string]string{}
 		for _, x := range d.Tags {
 			t[x.Key] = x.Value
@@ -77,13 +119,17 @@ func updateDeployment(ctx context.Context, rq *resource.Request, id string, _, p
 	return resource.State{ID: id, Attributes: map[string]any{"DeploymentId": id}}, err
 }
 
-// deleteDeployment also deletes the stage that the deployment made, if that
-// still points at it.
+// deleteDeployment also deletes the stage that the deployment made, or the canary,
+// if that still points at it.
 func deleteDeployment(ctx context.Context, rq *resource.Request, id string, p *deploymentProperties) error {
 	if p.StageName != nil {
 		st, err := call.Do(ctx, rq.Caller, rq.As, api.GetStage, &api.GetStageRequest{RestApiId: &p.RestAPIID, StageName: p.StageName})
 		if err == nil && *st.DeploymentId == id {
 			_, err = call.Do(ctx, rq.Caller, rq.As, api.DeleteStage, &api.DeleteStageRequest{RestApiId: &p.RestAPIID, StageName: p.StageName})
+		} else if err == nil && st.CanarySettings != nil && *st.CanarySettings.DeploymentId == id {
+			var ops patches
+			ops.op(api.OpRemove, "/canarySettings", nil)
+			_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: p.StageName, PatchOperations: ops})
 		}
 		if err != nil && !fault.Is(err, "NotFoundException") {
 			return err
@@ -103,6 +149,8 @@ type stageProperties struct {
 	TracingEnabled      *bool                   `cfn:"TracingEnabled"`
 	MethodSettings      []methodSettingProperty `cfn:"MethodSettings"`
 	CacheClusterEnabled *bool                   `cfn:"CacheClusterEnabled"`
+	CacheClusterSize    *string                 `cfn:"CacheClusterSize"`
+	CanarySetting       *canaryProperty         `cfn:"CanarySetting"`
 	Tags                []tagProperty           `cfn:"Tags"`
 }
 
@@ -121,7 +169,8 @@ func createStage(ctx context.Context, rq *resource.Request, p *stageProperties) 
 	name := opt.Or(p.StageName, "default")
 	_, err := call.Do(ctx, rq.Caller, rq.As, api.CreateStage, &api.CreateStageRequest{
 		RestApiId: &p.RestAPIID, StageName: &name, DeploymentId: &p.DeploymentID, Description: p.Description, Variables: p.Variables,
-		TracingEnabled: p.TracingEnabled, CacheClusterEnabled: p.CacheClusterEnabled, Tags: p.tags(rq),
+		TracingEnabled: p.TracingEnabled, CacheClusterEnabled: p.CacheClusterEnabled, CacheClusterSize: p.CacheClusterSize,
+		CanarySettings: p.CanarySetting.settings(), Tags: p.tags(rq),
 	})
 	if err != nil {
 		return resource.State{}, err
@@ -139,11 +188,10 @@ func updateStage(ctx context.Context, rq *resource.Request, name string, old, p 
 	var ops patches
 	ops.set("/deploymentId", &p.DeploymentID)
 	ops.set("/description", new(opt.Val(p.Description)))
-	for path, v := range map[string]*bool{"/tracingEnabled": p.TracingEnabled, "/cacheClusterEnabled": p.CacheClusterEnabled} {
-		if opt.Val(v) {
-			ops.set(path, new("true"))
-		}
-	}
+	ops.flag("/tracingEnabled", new(opt.Val(p.TracingEnabled)))
+	ops.set("/cacheClusterSize", p.CacheClusterSize)
+	ops.flag("/cacheClusterEnabled", new(opt.Val(p.CacheClusterEnabled)))
+	ops.canary(old.CanarySetting, p.CanarySetting)
 	ops.entries("/variables", old.Variables, p.Variables)
 	ops.methodSettings(old.MethodSettings, p.MethodSettings)
 	x, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops})

@@ -177,7 +177,6 @@ func TestStackRefuses(t *testing.T) {
 		{"RestApi", props{"Name": "a", "MinimumCompressionSize": 5}, "extraneous key [MinimumCompressionSize]"},
 		{"RestApi", props{"Name": "a", "EndpointConfiguration": props{"Types": []any{"PRIVATE"}}}, "endpoint type PRIVATE"},
 		{"RestApi", props{"Body": props{"swagger": "2.0", "info": props{"title": "t"}, "x-amazon-apigateway-policy": props{}}}, "Invalid policy document"},
-		{"Stage", props{"RestApiId": "a", "DeploymentId": "b", "StageName": "s", "MethodSettings": []any{props{"CacheTtlInSeconds": 1}}}, "CacheTtlInSeconds"},
 		{"Stage", props{"RestApiId": "a", "DeploymentId": "b", "StageName": "s", "TracingEnabled": true}, "tracingEnabled"},
 	} {
 		typ := s.typ(c.typ)

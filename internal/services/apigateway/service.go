@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -27,6 +28,10 @@ type Deps struct {
 	Outbound Transport
 	// Gate decides about callers of methods.
 	Gate *call.Gate
+	// AccountRate is how many requests per second an account may send to the APIs
+	// of a region, and AccountBurst how many at once; 0 means AWS's 10,000 and 5,000.
+	AccountRate  float64
+	AccountBurst int32
 }
 
 // Service is the room.
@@ -43,6 +48,7 @@ type Service struct {
 	// verdicts are what authorizers said lately.
 	verdicts verdicts
 	keys     keyrings
+	accounts accounts
 	buckets  buckets // of keys in usage plans
 	usages   usages
 	// exchanges holds *exchange whose memory is used again.
@@ -52,6 +58,7 @@ type Service struct {
 // New makes the room.
 func New(d Deps) *Service {
 	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, wire: d.Wire, outbound: d.Outbound, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
+	s.accounts.rate, s.accounts.burst = cmp.Or(d.AccountRate, accountRate), cmp.Or(d.AccountBurst, accountBurst)
 	s.exchanges.New = func() any { return new(exchange) }
 	return s
 }

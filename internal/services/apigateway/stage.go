@@ -3,6 +3,7 @@ package apigateway
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
@@ -48,26 +49,14 @@ func checkVariables(variables map[string]string) error {
 func (st *stage) answer() *api.Stage {
 	return &api.Stage{
 		DeploymentId: &st.Deployment, StageName: &st.Name, Description: opt.NonZero(st.Description), Variables: st.Variables, Tags: st.Tags,
-		CacheClusterEnabled: new(false), CacheClusterStatus: new(api.CacheClusterStatusNotAvailable), TracingEnabled: new(false),
-		CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
+		CacheClusterEnabled: &st.Cached, CacheClusterSize: opt.NonZero(st.CacheSize), CacheClusterStatus: new(st.cacheStatus()), TracingEnabled: new(false),
+		CanarySettings: st.Canary.answer(), CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
 	}
-}
-
-func (st *stage) settings() map[string]api.MethodSetting {
-	if len(st.Methods) == 0 {
-		return nil
-	}
-	all := map[string]api.MethodSetting{}
-	for k, m := range st.Methods {
-		all[k] = m.answer()
-	}
-	return all
 }
 
 func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.CreateStageRequest) (*api.Stage, error) {
 	err := refuseAny(
-		given{"cacheClusterEnabled", opt.Val(in.CacheClusterEnabled)}, given{"cacheClusterSize", in.CacheClusterSize != nil},
-		given{"canarySettings", in.CanarySettings != nil}, given{"tracingEnabled", opt.Val(in.TracingEnabled)},
+		given{"tracingEnabled", opt.Val(in.TracingEnabled)},
 		given{"documentationVersion", in.DocumentationVersion != nil},
 	)
 	if err == nil {
@@ -84,6 +73,14 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 		V: 1, Name: *in.StageName, Deployment: *in.DeploymentId, Description: opt.Val(in.Description),
 		Variables: in.Variables, Tags: in.Tags, Created: now, Updated: now,
 	}
+	if err := st.setCache(in.CacheClusterEnabled, in.CacheClusterSize); err != nil {
+		return nil, err
+	}
+	if c := in.CanarySettings; c != nil {
+		if st.Canary, err = newCanary(opt.Or(c.DeploymentId, st.Deployment), c.PercentTraffic, c.StageVariableOverrides, c.UseStageCache); err != nil {
+			return nil, err
+		}
+	}
 	err = s.store.Update(ctx, func(t data.Txn) error {
 		if _, err := loadDeployment(t, a, *in.RestApiId, st.Deployment); err != nil {
 			return err
@@ -95,12 +92,19 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 		if old != nil {
 			return api.ConflictException("Stage already exists")
 		}
+		if st.Canary != nil {
+			if err := checkCanaryDeployment(t, a, *in.RestApiId, st.Canary.Deployment); err != nil {
+				return err
+			}
+		}
 		return save(t, a.stage(*in.RestApiId, st.Name), st)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return st.answer(), s.publish(ctx, a, *in.RestApiId)
+	out := st.answer()
+	st.cacheChanged(new(stage), out)
+	return out, s.publish(ctx, a, *in.RestApiId)
 }
 
 func (s *Service) getStage(ctx context.Context, rq *call.Authorized, in *api.GetStageRequest) (out *api.Stage, err error) {
@@ -139,34 +143,8 @@ func (s *Service) updateStage(ctx context.Context, rq *call.Authorized, in *api.
 		if err != nil {
 			return err
 		}
-		no := func(name string) func(_, v string) error {
-			return func(_, v string) error {
-				if v != "false" {
-					return refuse(name)
-				}
-				return nil
-			}
-		}
-		e := edits{
-			"replace /description": text(&st.Description),
-			"replace /deploymentId": func(_, v string) error {
-				if _, err := loadDeployment(t, a, id, v); err != nil {
-					return err
-				}
-				st.Deployment = v
-				return nil
-			},
-			"replace /tracingEnabled":      no("tracingEnabled"),
-			"replace /cacheClusterEnabled": no("cacheClusterEnabled"),
-		}
-		e.entries("/variables", &st.Variables)
-		ops, err := st.setMethods(in.PatchOperations)
-		if err != nil {
-			return err
-		}
-		err = e.apply(ops, "/accessLogSettings", "/canarySettings",
-			"/cacheCluster", "/clientCertificateId", "/documentationVersion", "/webAclArn")
-		if err != nil {
+		was := *st
+		if err := st.patch(in.PatchOperations, t, a, id); err != nil {
 			return err
 		}
 		if err := checkVariables(st.Variables); err != nil {
@@ -174,6 +152,7 @@ func (s *Service) updateStage(ctx context.Context, rq *call.Authorized, in *api.
 		}
 		st.Updated = millis(rq.Time())
 		out = st.answer()
+		st.cacheChanged(&was, out)
 		return save(t, a.stage(id, st.Name), st)
 	})
 	if err != nil {
@@ -181,6 +160,73 @@ func (s *Service) updateStage(ctx context.Context, rq *call.Authorized, in *api.
 	}
 	return out, s.publish(ctx, a, id)
 }
+
+// patch carries patches out, of the stage itself and of its methods' settings.
+// https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+func (st *stage) patch(ops []api.PatchOperation, r data.Reader, a area, id string) error {
+	e := edits{
+		"replace /description": text(&st.Description),
+		"replace /deploymentId": func(_, v string) error {
+			if _, err := loadDeployment(r, a, id, v); err != nil {
+				return err
+			}
+			st.Deployment = v
+			return nil
+		},
+		"replace /tracingEnabled": func(_, v string) error {
+			if v != "false" {
+				return refuse("tracingEnabled")
+			}
+			return nil
+		},
+		"replace /cacheClusterEnabled": func(name, v string) error {
+			on, err := flag(name, v)
+			if err != nil {
+				return err
+			}
+			return st.setCache(&on, nil)
+		},
+		"replace /cacheClusterSize": func(_, v string) error { return st.setCache(nil, &v) },
+	}
+	e.entries("/variables", &st.Variables)
+	st.canaryEdits(e, r, a, id)
+	for _, p := range ops {
+		known, err := st.setMethod(p)
+		if err == nil && !known {
+			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/accessLogSettings", "/clientCertificateId", "/documentationVersion", "/webAclArn")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if st.Canary != nil {
+		return st.Canary.check()
+	}
+	return nil
+}
+
+// unknownStagePatch is the error of a patch that stages do not know, in AWS's words.
+func unknownStagePatch(p api.PatchOperation) error {
+	switch path := *p.Path; *p.Op {
+	case api.OpAdd:
+		return api.BadRequestException("Invalid add operation with path: %s", path)
+	case api.OpRemove:
+		return api.BadRequestException("Cannot remove method setting %s because there is no method setting for this method ", strings.TrimPrefix(path, "/"))
+	case api.OpCopy:
+		return api.BadRequestException("Invalid copy operation with path: %s and from %s. Valid copy:path are [/deploymentId, /variables] and valid copy:from are [/canarySettings/deploymentId, /canarySettings/stageVariableOverrides]", path, opt.Val(p.From))
+	default:
+		return api.BadRequestException("Invalid method setting path: %s. Must be one of: [%s]", path, stagePaths)
+	}
+}
+
+// stagePaths are the paths of a stage's patches as AWS lists them in its error.
+const stagePaths = "/deploymentId, /description, /cacheClusterEnabled, /cacheClusterSize, /clientCertificateId, /accessLogSettings, /accessLogSettings/destinationArn, /accessLogSettings/format, " +
+	"/{resourcePath}/{httpMethod}/metrics/enabled, /{resourcePath}/{httpMethod}/logging/dataTrace, /{resourcePath}/{httpMethod}/logging/loglevel, " +
+	"/{resourcePath}/{httpMethod}/throttling/burstLimit/{resourcePath}/{httpMethod}/throttling/rateLimit/{resourcePath}/{httpMethod}/caching/ttlInSeconds, " +
+	"/{resourcePath}/{httpMethod}/caching/enabled, /{resourcePath}/{httpMethod}/caching/dataEncrypted, /{resourcePath}/{httpMethod}/caching/requireAuthorizationForCacheControl, " +
+	"/{resourcePath}/{httpMethod}/caching/unauthorizedCacheControlHeaderStrategy, /*/*/metrics/enabled, /*/*/logging/dataTrace, /*/*/logging/loglevel, " +
+	"/*/*/throttling/burstLimit /*/*/throttling/rateLimit /*/*/caching/ttlInSeconds, /*/*/caching/enabled, /*/*/caching/dataEncrypted, " +
+	"/*/*/caching/requireAuthorizationForCacheControl, /*/*/caching/unauthorizedCacheControlHeaderStrategy, /variables/{variable_name}, /tracingEnabled"
 
 func (s *Service) deleteStage(ctx context.Context, rq *call.Authorized, in *api.DeleteStageRequest) (*call.None, error) {
 	a := areaOf(rq)

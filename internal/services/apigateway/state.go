@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
@@ -58,6 +60,13 @@ type stage struct {
 	Updated     int64             `json:"updated"`
 	// Methods are the settings of methods, by settingKey, and of all: "*/*".
 	Methods map[string]*methodSetting `json:"methods,omitempty"`
+	// Canary is nil if the stage has none.
+	Canary *canary `json:"canary,omitempty"`
+	// CacheSize is that of the stage's cache in GB: "0.5". Cached says that it is on.
+	CacheSize string `json:"cacheSize,omitempty"`
+	Cached    bool   `json:"cached,omitempty"`
+
+	limiters map[string]*rate.Limiter // of methods, while the stage and its canary are compiled
 }
 
 // apiKey is the record of an API key.
