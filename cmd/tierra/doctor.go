@@ -71,5 +71,21 @@ func doctor(ctx context.Context) error {
 			fmt.Printf("  %s %s: %s\n", mark(true), name, c.Path)
 		}
 	}
+	return tlsReport()
+}
+
+// tlsReport says where the certificate authority is, and how to trust it.
+func tlsReport() error {
+	f, err := openFolder("")
+	if err != nil {
+		return err
+	}
+	fmt.Println("\nTLS")
+	made := ", which is made when it is first needed"
+	if _, err := os.Stat(f.Authority()); err == nil {
+		made = ""
+	}
+	fmt.Printf("  The server speaks HTTPS at its port, too. Its certificates are signed by the authority in %s%s.\n", f.Authority(), made)
+	fmt.Println("  Tools trust it after: eval \"$(tierra env --tls)\"")
 	return nil
 }

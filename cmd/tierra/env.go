@@ -12,25 +12,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tierra-cloud/tierra/internal/data/lease"
+	"github.com/tierra-cloud/tierra/internal/engine/authority"
 	"github.com/tierra-cloud/tierra/internal/server"
 )
 
 func envCommand() *cobra.Command {
 	var data string
-	var profile bool
+	var profile, secure bool
 	c := &cobra.Command{
 		Use: "env", Short: "Print the variables that point AWS tools at the server", Args: cobra.NoArgs,
-		Long:    "Print the root access key of the data folder and the server's address as shell variables.",
+		Long: "Print the root access key of the data folder and the server's address as shell variables. With --tls the address is https,\n" +
+			"and AWS's tools, Python and Node.js are told to trust the data folder's certificate authority beside the machine's own roots.",
 		Example: `  eval "$(tierra env)"; aws s3 ls`,
-		RunE:    func(*cobra.Command, []string) error { return env(data, profile) },
+		RunE:    func(*cobra.Command, []string) error { return env(data, profile, secure) },
 	}
 	c.Flags().StringVar(&data, "data", "", dataHelp)
 	c.Flags().BoolVar(&profile, "profile", false, "write the profile \"tierra\" into the AWS configuration instead of printing variables")
+	c.Flags().BoolVar(&secure, "tls", false, "point tools at the server over TLS, which it speaks at the same port")
 	return c
 }
 
 // env prints the variables, for eval "$(tierra env)".
-func env(data string, profile bool) error {
+func env(data string, profile, secure bool) error {
 	f, err := openFolder(data)
 	if err != nil {
 		return err
@@ -48,18 +51,33 @@ func env(data string, profile bool) error {
 	} else {
 		fmt.Fprintf(os.Stderr, "tierra: no server runs with this data folder now; it will be at %s unless --listen says otherwise\n", endpoint)
 	}
+	trust := ""
+	if secure {
+		if err := f.Publish(); err != nil {
+			return err
+		}
+		endpoint = "https" + strings.TrimPrefix(endpoint, "http")
+		trust = f.Trust()
+	}
 	if profile {
-		return writeProfile(s, endpoint)
+		return writeProfile(s, endpoint, trust)
 	}
 	fmt.Printf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s AWS_ENDPOINT_URL=%s\n",
 		s.AccessKey, s.Secret, s.Region, s.Region, endpoint)
+	if trust != "" {
+		fmt.Printf("export AWS_CA_BUNDLE=%s NODE_EXTRA_CA_CERTS=%s\n", quoted(filepath.Join(trust, authority.BundleFile)), quoted(filepath.Join(trust, authority.CertificateFile)))
+	}
 	fmt.Println("unset AWS_PROFILE AWS_SESSION_TOKEN")
 	return nil
 }
 
+// quoted is a word of the shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
 // writeProfile puts a profile into the files that AWS tools read, leaving every
-// other profile as it is.
-func writeProfile(s *server.Secrets, endpoint string) error {
+// other profile as it is. trust is the folder with what makes tools trust the
+// server, or "".
+func writeProfile(s *server.Secrets, endpoint, trust string) error {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return err
@@ -71,7 +89,11 @@ func writeProfile(s *server.Secrets, endpoint string) error {
 		return filepath.Join(home, ".aws", name)
 	}
 	config, credentials := at("AWS_CONFIG_FILE", "config"), at("AWS_SHARED_CREDENTIALS_FILE", "credentials")
-	err = setSection(config, "profile tierra", [][2]string{{"region", s.Region}, {"endpoint_url", endpoint}})
+	settings := [][2]string{{"region", s.Region}, {"endpoint_url", endpoint}}
+	if trust != "" {
+		settings = append(settings, [2]string{"ca_bundle", filepath.Join(trust, authority.BundleFile)})
+	}
+	err = setSection(config, "profile tierra", settings)
 	if err == nil {
 		err = setSection(credentials, "tierra", [][2]string{{"aws_access_key_id", s.AccessKey}, {"aws_secret_access_key", s.Secret}})
 	}

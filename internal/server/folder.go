@@ -27,6 +27,9 @@ func (f Folder) audit() string       { return filepath.Join(f.Dir, "audit") }
 func (f Folder) run() string         { return filepath.Join(f.Dir, "run") }
 func (f Folder) credentials() string { return filepath.Join(f.Dir, "credentials.json") }
 
+// Authority is the file with the certificate authority and its key.
+func (f Folder) Authority() string { return filepath.Join(f.Dir, "authority.pem") }
+
 // Secrets are what a data folder keeps for itself, mode 0600.
 type Secrets struct {
 	Account   string `json:"account"`

@@ -99,7 +99,7 @@ func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 	for _, l := range report.Tier.Lacks {
 		s.log.Log(ctx, level, "the isolation of functions cannot hold: "+l)
 	}
-	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home})
+	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home, Trust: s.authority.Publish})
 	if err != nil {
 		return nil, nil, fmt.Errorf("unpack the bootstraps: %w", err)
 	}

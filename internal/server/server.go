@@ -25,6 +25,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/edge/listen"
 	"github.com/tierra-cloud/tierra/internal/edge/observe"
 	"github.com/tierra-cloud/tierra/internal/edge/pipeline"
+	"github.com/tierra-cloud/tierra/internal/engine/authority"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/gen"
@@ -70,8 +71,10 @@ type Server struct {
 	ids      *ids.Source
 	store    data.Store
 	blobs    blob.Store
-	board    *call.Board
-	door     *listen.Server
+	// authority signs the certificates of this deployment.
+	authority *authority.Authority
+	board     *call.Board
+	door      *listen.Server
 	// back is the way of functions in a private network to this server, at the
 	// address that it has outside.
 	back   engine.Door
@@ -140,7 +143,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Board: s.board, Services: gen.Services(), Account: s.secrets.Account, Region: s.secrets.Region,
 		Pages: s.pages(), Log: s.log,
 	})
-	s.door = listen.New(h, s.log)
+	s.door = listen.New(h, s.handshake, s.log)
 	s.drain(s.door.Shutdown)
 	s.door.Serve(l, s.fail)
 	if held == nil {
@@ -181,9 +184,11 @@ func open(c Config) (*Server, error) {
 	if err := os.MkdirAll(s.folder.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
+	path := s.folder.Authority()
 	if c.Memory {
-		s.secrets = newSecrets(s.ids)
+		s.secrets, path = newSecrets(s.ids), ""
 	}
+	s.authority = authority.New(path, s.clock, WriteDurably)
 	return s, nil
 }
 
@@ -283,7 +288,7 @@ func (s *Server) observers() (call.Observers, error) {
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	srv := listen.New(mux, s.log)
+	srv := listen.New(mux, nil, s.log)
 	srv.Serve(l, s.fail)
 	s.drain(srv.Shutdown)
 	return append(all, m), nil

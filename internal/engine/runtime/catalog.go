@@ -69,6 +69,10 @@ type CatalogConfig struct {
 	Path string
 	// Home is the home folder, where version managers install.
 	Home string
+	// Trust, if not nil, writes ca.pem, an authority's certificate, and bundle.pem,
+	// that and all roots, into a folder: functions then trust it beside the
+	// machine's own roots. It is called before the first runtime is given out.
+	Trust func(dir string) error
 }
 
 // Catalog knows the interpreters of this machine. They are looked for when they
@@ -79,6 +83,8 @@ type Catalog struct {
 
 	mu    sync.Mutex
 	found map[string][]Interpreter
+	// trusting holds the folders that Trust has written to.
+	trusting map[string]bool
 }
 
 // NewCatalog unpacks the bootstraps.
@@ -92,7 +98,7 @@ func NewCatalog(cfg CatalogConfig) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Catalog{cfg: cfg, roots: roots, found: map[string][]Interpreter{}}, nil
+	return &Catalog{cfg: cfg, roots: roots, found: map[string][]Interpreter{}, trusting: map[string]bool{}}, nil
 }
 
 // Interpreters are all that functions can be executed with, newest first within a family.
@@ -128,9 +134,9 @@ var (
 func (c *Catalog) Resolve(ctx context.Context, name string) (Choice, error) {
 	switch name {
 	case "provided", "provided.al2", "provided.al2023":
-		return Choice{Runtime: name, Family: "provided", Exact: true}, nil
+		return c.trust(Choice{Runtime: name, Family: "provided", Exact: true})
 	case "go1.x":
-		return Choice{Runtime: name, Family: "go", Exact: true}, nil
+		return c.trust(Choice{Runtime: name, Family: "go", Exact: true})
 	}
 	if m := pythonName.FindStringSubmatch(name); m != nil {
 		return c.choose(ctx, name, &families[0], number(m[1]), number(m[2]))
@@ -175,7 +181,42 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 	if !exact {
 		choice.Notice = fmt.Sprintf("%s is executed by %s %s (%s), as this machine has no %s", name, f.name, best.Version, best.Path, wanted)
 	}
+	return c.trust(choice)
+}
+
+// trust makes what executes a runtime trust the authority, as the variables tell
+// that its language looks at; a function's own go before them.
+func (c *Catalog) trust(choice Choice) (Choice, error) {
+	if c.cfg.Trust == nil {
+		return choice, nil
+	}
+	dir := filepath.Join(c.roots, bootstrapFolder(choice.Family))
+	if err := c.trustIn(dir); err != nil {
+		return Choice{}, err
+	}
+	switch choice.Family {
+	case "nodejs":
+		choice.env = append(choice.env, "NODE_EXTRA_CA_CERTS="+runtimeRoot+"/ca.pem")
+	case "python":
+		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem", "REQUESTS_CA_BUNDLE="+runtimeRoot+"/bundle.pem")
+	default:
+		choice.Mounts = append(choice.Mounts, sandbox.Mount{Source: dir, Target: runtimeRoot})
+		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem")
+	}
 	return choice, nil
+}
+
+func (c *Catalog) trustIn(dir string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trusting[dir] {
+		return nil
+	}
+	if err := c.cfg.Trust(dir); err != nil {
+		return err
+	}
+	c.trusting[dir] = true
+	return nil
 }
 
 // pick takes the named version, else the nearest newer one, else (Node.js only,
@@ -205,10 +246,13 @@ func pick(family string, all []Interpreter, major, minor int) (best *Interpreter
 }
 
 func bootstrapFolder(family string) string {
-	if family == "nodejs" {
+	switch family {
+	case "nodejs":
 		return "node"
+	case "python":
+		return "python"
 	}
-	return "python"
+	return "none"
 }
 
 // interpreterEnv are variables that a function may override.

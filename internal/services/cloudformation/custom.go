@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -192,7 +193,7 @@ func (s *Service) ask(ctx context.Context, rq *resource.Request, m *customReques
 		if err := box.open(ctx); err != nil {
 			return nil, false, err
 		}
-		m.ResponseURL = box.address(timeout + time.Hour)
+		m.ResponseURL = secure(box.address(timeout + time.Hour))
 		body, err := json.Marshal(m)
 		if err != nil {
 			return nil, false, err
@@ -224,6 +225,15 @@ func (s *Service) ask(ctx context.Context, rq *resource.Request, m *customReques
 		return nil, true, s.again(ctx, rq, &saidError{"Response object is too long."})
 	}
 	return rec.Response, true, keep(rec)
+}
+
+// secure is the address over TLS, which the modules that answer custom resources
+// expect. Functions trust the server; the signature does not tell the scheme.
+func secure(address string) string {
+	if rest, ok := strings.CutPrefix(address, "http://"); ok {
+		return "https://" + rest
+	}
+	return address
 }
 
 // requestID writes a step's token as a UUID.

@@ -31,7 +31,8 @@
 //     otherwise it is created again with the same token.
 //   - A custom resource's provider may be asked twice, with the same RequestId, if
 //     the server ends between its invocation and the note of that. Its ResponseURL
-//     is an address of this server, http where the server speaks http.
+//     is an https address of this server, at its port; functions trust the server's
+//     certificate authority.
 //   - In-flight resources are let finish when another fails, but for custom
 //     resources and wait conditions, which are cancelled; AWS cancels all.
 //   - A nested stack is updated when its own properties change (its TemplateURL,

@@ -399,6 +399,7 @@ function next() {
     if (client !== '') context.clientContext = JSON.parse(client);
     if (identity !== '') context.identity = JSON.parse(identity);
     event = JSON.parse(buf.utf8Slice(at, end));
+    if (event && typeof event.ResponseURL === 'string') followPort(event.ResponseURL);
   } catch (e) {
     fail(fault('Runtime.UnmarshalError', e.message));
     return;
@@ -420,6 +421,32 @@ function next() {
     ended = true;
     result.then(succeed, fail);
   }
+}
+
+// followPort makes requests to a ResponseURL's host and path go to its port, too.
+// AWS's own module for answering custom resources, and the CDK's, know no other
+// port than 443, whatever the address says.
+let answering; // where to, by host and path
+function followPort(address) {
+  const [, host, port, path] = /^https:\/\/([^/:?#]+):(\d+)(\/[^?#]*)/.exec(address) || [];
+  if (port === undefined) return;
+  const key = (host, path) => host + String(path).split('?', 1)[0];
+  if (answering === undefined) {
+    answering = new Map();
+    const https = require('https');
+    const { request } = https;
+    https.request = function (...args) {
+      const o = args[0];
+      if (o !== null && typeof o === 'object' && !(o instanceof URL) && (o.port === undefined || o.port === null || Number(o.port) === 443)) {
+        const to = answering.get(key(o.hostname || o.host, o.path));
+        if (to !== undefined) args[0] = { ...o, port: to };
+      }
+      return request.apply(this, args);
+    };
+    require('module').syncBuiltinESMExports();
+  }
+  if (answering.size > 99) answering.clear();
+  answering.set(key(host, path), port);
 }
 
 // stream runs a streaming handler. The response ends with the stream, or with the
