@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -14,6 +15,7 @@ import (
 func (s *Service) keyBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.CreateApiKey, on(actionPost, func(*api.CreateApiKeyRequest) string { return "/apikeys" }), s.createApiKey),
+		call.Bind(api.ImportApiKeys, on(actionPost, func(*api.ImportApiKeysRequest) string { return "/apikeys" }), s.importApiKeys),
 		call.Bind(api.GetApiKey, on(actionGet, func(in *api.GetApiKeyRequest) string { return "/apikeys/" + opt.Val(in.ApiKey) }), s.getApiKey),
 		call.Bind(api.GetApiKeys, on(actionGet, func(*api.GetApiKeysRequest) string { return "/apikeys" }), s.getApiKeys),
 		call.Bind(api.UpdateApiKey, on(actionPatch, func(in *api.UpdateApiKeyRequest) string { return "/apikeys/" + opt.Val(in.ApiKey) }), s.updateApiKey),
@@ -24,7 +26,7 @@ func (s *Service) keyBindings() []call.Binding {
 func (k *apiKey) answer(value bool) *api.ApiKey {
 	out := &api.ApiKey{
 		Id: &k.ID, Name: opt.NonZero(k.Name), Description: opt.NonZero(k.Description), CustomerId: opt.NonZero(k.Customer), Enabled: &k.Enabled,
-		CreatedDate: seconds(k.Created), LastUpdatedDate: seconds(k.Updated), Tags: k.Tags,
+		CreatedDate: seconds(k.Created), LastUpdatedDate: seconds(k.Updated), Tags: k.Tags, StageKeys: k.Stages,
 	}
 	if value {
 		out.Value = &k.Value
@@ -40,15 +42,32 @@ func loadKey(r data.Reader, a area, id string) (*apiKey, error) {
 	return k, err
 }
 
+// checkKeyValue checks the value of a key that somebody chose.
+func checkKeyValue(v string) error {
+	if v != "" && (len(v) < 20 || len(v) > 128) {
+		return api.BadRequestException("API Key value should be at least 20 characters and at most 128")
+	}
+	return nil
+}
+
+// addStage lets a key open a stage, without any plan: "api/stage".
+func (k *apiKey) addStage(r data.Reader, a area, name string) error {
+	id, stage, _ := strings.Cut(name, "/")
+	if _, err := loadStage(r, a, id, stage); err != nil {
+		return api.BadRequestException("Invalid stage identifier specified: %s", name)
+	}
+	if !slices.Contains(k.Stages, name) {
+		k.Stages = append(k.Stages, name)
+	}
+	return nil
+}
+
 // createApiKey makes a key. Its id and its value always differ, whatever
 // generateDistinctId says.
 func (s *Service) createApiKey(ctx context.Context, rq *call.Authorized, in *api.CreateApiKeyRequest) (*api.ApiKey, error) {
-	err := refuseAny(given{"stageKeys", len(in.StageKeys) > 0})
+	err := checkTags(in.Tags)
 	if err == nil {
-		err = checkTags(in.Tags)
-	}
-	if v := opt.Val(in.Value); err == nil && v != "" && (len(v) < 20 || len(v) > 128) {
-		err = api.BadRequestException("API Key value should be at least 20 characters and at most 128")
+		err = checkKeyValue(opt.Val(in.Value))
 	}
 	if err != nil {
 		return nil, err
@@ -69,6 +88,12 @@ func (s *Service) createApiKey(ctx context.Context, rq *call.Authorized, in *api
 		for _, o := range all {
 			if o.Value == k.Value {
 				return api.ConflictException("API Key already exists")
+			}
+		}
+		k.Stages = nil
+		for _, st := range in.StageKeys {
+			if err := k.addStage(t, a, opt.Val(st.RestApiId)+"/"+opt.Val(st.StageName)); err != nil {
+				return err
 			}
 		}
 		return save(t, a.apiKey(k.ID), k)
@@ -122,8 +147,13 @@ func (s *Service) updateApiKey(ctx context.Context, rq *call.Authorized, in *api
 		e := edits{
 			"replace /name": text(&k.Name), "replace /description": text(&k.Description), "replace /customerId": text(&k.Customer),
 			"replace /enabled": func(_, v string) error { k.Enabled = v == "true"; return nil },
+			"add /stages":      func(_, v string) error { return k.addStage(t, a, v) },
+			"remove /stages": func(_, v string) error {
+				k.Stages = slices.DeleteFunc(k.Stages, func(st string) bool { return st == v })
+				return nil
+			},
 		}
-		if err := e.apply(in.PatchOperations, "/labels", "/stages"); err != nil {
+		if err := e.apply(in.PatchOperations, "/labels"); err != nil {
 			return err
 		}
 		k.Updated = millis(rq.Time())

@@ -32,7 +32,7 @@ func (s *Service) importBindings() []call.Binding {
 func importNeeds(action, resource string, body []byte) []call.Need {
 	needs := []call.Need{{Action: action, Resource: resource}}
 	n := 0
-	doc, err := openapi.Parse(body, "root", func() string { n++; return strconv.Itoa(n) })
+	doc, err := openapi.Parse(body, openapi.Options{Root: "root", NewID: func() string { n++; return strconv.Itoa(n) }, Undocumented: true})
 	if err != nil {
 		return needs
 	}
@@ -58,19 +58,26 @@ func importNeeds(action, resource string, body []byte) []call.Need {
 
 // parse reads the document of an import, and the parameters that came with it.
 func (s *Service) parse(body []byte, parameters map[string]string, failOnWarnings bool, x *restAPI) (*openapi.Document, error) {
-	for k, v := range parameters {
+	o := openapi.Options{Root: s.ids.Of(ids.LowerAlnum, 10), NewID: s.newID}
+	for _, k := range slices.Sorted(maps.Keys(parameters)) {
+		v := parameters[k]
 		switch {
-		case k == "endpointConfigurationTypes" && x != nil:
+		case k == "endpointConfigurationTypes":
 			if err := checkEndpoint(v); err != nil {
 				return nil, err
 			}
 			x.Endpoint = v
-		case k == "basepath" && v == "ignore", k == "ignore" && v == "documentation":
+		case k == "endpointConfigurationIpAddressType" && (v == api.IpAddressTypeIpv4 || v == api.IpAddressTypeDualstack):
+			x.Addresses = v
+		case k == "basepath":
+			o.BasePath = v
+		case k == "ignore" && v == "documentation":
+			o.Undocumented = true
 		default:
 			return nil, refuse("the import parameter " + k + "=" + v)
 		}
 	}
-	doc, err := openapi.Parse(body, s.ids.Of(ids.LowerAlnum, 10), s.newID)
+	doc, err := openapi.Parse(body, o)
 	if err != nil {
 		return nil, faultOf(err)
 	}
@@ -95,7 +102,7 @@ func (s *Service) importRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	}
 	empty := definition.New(s.ids.Of(ids.LowerAlnum, 10))
 	addDefaultModels(empty, s.newID)
-	return s.saveNew(ctx, rq, x, doc.Overwrite(empty))
+	return s.saveNew(ctx, rq, x, doc.Overwrite(empty), doc.Parts...)
 }
 
 func (s *Service) putRestApi(ctx context.Context, rq *call.Authorized, in *api.PutRestApiRequest) (out *api.RestApi, err error) {
@@ -125,6 +132,9 @@ func (s *Service) putRestApi(ctx context.Context, rq *call.Authorized, in *api.P
 			}
 		} else if is, err = doc.Merge(old, s.newID); err != nil {
 			return faultOf(err)
+		}
+		if _, err := addParts(t, a, x.ID, doc.Parts, opt.Val(in.Mode) == api.PutModeOverwrite); err != nil {
+			return err
 		}
 		x.Warnings = doc.Warnings
 		out = x.answer(is)

@@ -3,6 +3,7 @@ package apigateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/tierra-cloud/tierra/internal/data"
@@ -24,6 +25,7 @@ type liveKey struct {
 	id      string
 	enabled bool
 	plans   map[planned]*usagePlan
+	stages  []string // "api/stage" that it opens without a plan
 }
 
 // planned is a stage in a plan.
@@ -41,7 +43,7 @@ func (s *Service) publishKeys(ctx context.Context, a area) error {
 			return err
 		}
 		for _, k := range keys {
-			x := &liveKey{id: k.ID, enabled: k.Enabled, plans: map[planned]*usagePlan{}}
+			x := &liveKey{id: k.ID, enabled: k.Enabled, plans: map[planned]*usagePlan{}, stages: k.Stages}
 			ring[k.Value], byID[k.ID] = x, x
 		}
 		plans, err := list[usagePlan](r, a.plans())
@@ -143,10 +145,13 @@ func (s *Service) meterKey(ctx context.Context, x *exchange) *failure {
 		return noKey
 	}
 	p := k.plans[planned{x.stage.api, x.stage.name}]
-	if p == nil {
+	if p == nil && !slices.Contains(k.stages, x.stage.api+"/"+x.stage.name) {
 		return noKey
 	}
 	x.rq.Identity.APIKey, x.rq.Identity.APIKeyID = value, k.id
+	if p == nil {
+		return nil
+	}
 	now := s.clock.Now()
 	method := x.end.resource + "/" + x.rq.Method
 	for _, st := range p.Stages {

@@ -3,7 +3,6 @@ package apigateway
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,12 +20,13 @@ func (s *Service) modelBindings() []call.Binding {
 		call.Bind(api.CreateModel, on(actionPost, func(in *api.CreateModelRequest) string { return below(in.RestApiId, "models") }), s.createModel),
 		call.Bind(api.GetModel, on(actionGet, func(in *api.GetModelRequest) string { return below(in.RestApiId, "models", *in.ModelName) }), s.getModel),
 		call.Bind(api.GetModels, on(actionGet, func(in *api.GetModelsRequest) string { return below(in.RestApiId, "models") }), s.getModels),
+		call.Bind(api.GetModelTemplate, on(actionGet, func(in *api.GetModelTemplateRequest) string {
+			return below(in.RestApiId, "models", *in.ModelName, "default_template")
+		}), s.getModelTemplate),
 		call.Bind(api.UpdateModel, on(actionPatch, func(in *api.UpdateModelRequest) string { return below(in.RestApiId, "models", *in.ModelName) }), s.updateModel),
 		call.Bind(api.DeleteModel, on(actionDelete, func(in *api.DeleteModelRequest) string { return below(in.RestApiId, "models", *in.ModelName) }), s.deleteModel),
 	}
 }
-
-var modelName = regexp.MustCompile(`^[a-zA-Z0-9]+$`)
 
 // addDefaultModels adds the two models that every API begins with.
 func addDefaultModels(d *definition.API, newID func() string) {
@@ -56,8 +56,9 @@ func findModel(d *definition.API, name string) (*definition.Model, error) {
 	return nil, api.NotFoundException("Invalid model name specified: %s", name)
 }
 
-func modelAnswer(m *definition.Model) *api.Model_ {
-	return &api.Model_{Id: &m.ID, Name: &m.Name, Description: opt.NonZero(m.Description), ContentType: &m.ContentType, Schema: opt.NonZero(m.Schema)}
+// modelAnswer tells a model of the API with an id.
+func modelAnswer(id string, m *definition.Model) *api.Model_ {
+	return &api.Model_{Id: &m.ID, Name: &m.Name, Description: opt.NonZero(m.Description), ContentType: &m.ContentType, Schema: opt.NonZero(m.Addressed(id))}
 }
 
 func checkSchema(schema string) error {
@@ -68,7 +69,7 @@ func checkSchema(schema string) error {
 }
 
 func (s *Service) createModel(ctx context.Context, rq *call.Authorized, in *api.CreateModelRequest) (out *api.Model_, err error) {
-	if !modelName.MatchString(*in.Name) {
+	if !definition.ModelName(*in.Name) {
 		return nil, api.BadRequestException("Model name must be alphanumeric: %s", *in.Name)
 	}
 	if err := checkSchema(opt.Val(in.Schema)); err != nil {
@@ -83,20 +84,20 @@ func (s *Service) createModel(ctx context.Context, rq *call.Authorized, in *api.
 		}
 		m := &definition.Model{ID: s.newID(), Name: *in.Name, Description: opt.Val(in.Description), ContentType: *in.ContentType, Schema: opt.Val(in.Schema)}
 		d.Models[m.Name] = m
-		out = modelAnswer(m)
+		out = modelAnswer(*in.RestApiId, m)
 		return nil
 	})
 	return out, err
 }
 
 func (s *Service) getModel(ctx context.Context, rq *call.Authorized, in *api.GetModelRequest) (out *api.Model_, err error) {
-	if opt.Val(in.Flatten) {
-		return nil, refuse("flatten")
-	}
 	err = s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
 		m, err := findModel(d, *in.ModelName)
 		if err == nil {
-			out = modelAnswer(m)
+			out = modelAnswer(*in.RestApiId, m)
+		}
+		if err == nil && opt.Val(in.Flatten) {
+			out.Schema = opt.NonZero(d.Flat(m))
 		}
 		return err
 	})
@@ -107,7 +108,7 @@ func (s *Service) getModels(ctx context.Context, rq *call.Authorized, in *api.Ge
 	out := &api.Models{}
 	err := s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
 		for _, m := range d.Models {
-			out.Items = append(out.Items, *modelAnswer(m))
+			out.Items = append(out.Items, *modelAnswer(*in.RestApiId, m))
 		}
 		slices.SortFunc(out.Items, func(x, y api.Model_) int { return strings.Compare(*x.Name, *y.Name) })
 		var err error
@@ -126,7 +127,7 @@ func (s *Service) updateModel(ctx context.Context, rq *call.Authorized, in *api.
 		if err := (edits{"replace /description": text(&m.Description), "replace /schema": text(&m.Schema)}).apply(in.PatchOperations); err != nil {
 			return err
 		}
-		out = modelAnswer(m)
+		out = modelAnswer(*in.RestApiId, m)
 		return checkSchema(m.Schema)
 	})
 	return out, err

@@ -121,9 +121,14 @@ func (s *Service) newAPI(name, description string, rq *call.Authorized) *restAPI
 // newID makes an id of a part of an API.
 func (s *Service) newID() string { return s.ids.Of(ids.LowerAlnum, 6) }
 
-func (s *Service) saveNew(ctx context.Context, rq *call.Authorized, x *restAPI, d *definition.API) (*api.RestApi, error) {
+func (s *Service) saveNew(ctx context.Context, rq *call.Authorized, x *restAPI, d *definition.API, parts ...definition.Part) (*api.RestApi, error) {
 	a := areaOf(rq)
 	err := s.store.Update(ctx, func(t data.Txn) error {
+		if len(parts) > 0 {
+			if _, err := addParts(t, a, x.ID, parts, true); err != nil {
+				return err
+			}
+		}
 		if err := save(t, a.api(x.ID), x); err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func (s *Service) Bindings() []call.Binding {
 	var all []call.Binding
 	for _, topic := range [][]call.Binding{
 		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.keyBindings(), s.planBindings(), s.validatorBindings(), s.integrationBindings(), s.deploymentBindings(),
-		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
+		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.exportBindings(), s.documentationBindings(), s.docVersionBindings(), s.certificateBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
 	} {
 		all = append(all, topic...)
 	}

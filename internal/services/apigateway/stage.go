@@ -50,14 +50,13 @@ func (st *stage) answer() *api.Stage {
 	return &api.Stage{
 		DeploymentId: &st.Deployment, StageName: &st.Name, Description: opt.NonZero(st.Description), Variables: st.Variables, Tags: st.Tags,
 		CacheClusterEnabled: &st.Cached, CacheClusterSize: opt.NonZero(st.CacheSize), CacheClusterStatus: new(st.cacheStatus()), TracingEnabled: new(false),
-		CanarySettings: st.Canary.answer(), CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
+		CanarySettings: st.Canary.answer(), DocumentationVersion: opt.NonZero(st.Documentation), CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
 	}
 }
 
 func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.CreateStageRequest) (*api.Stage, error) {
 	err := refuseAny(
 		given{"tracingEnabled", opt.Val(in.TracingEnabled)},
-		given{"documentationVersion", in.DocumentationVersion != nil},
 	)
 	if err == nil {
 		err = checkStage(*in.StageName, in.Variables)
@@ -71,7 +70,7 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 	a, now := areaOf(rq), millis(rq.Time())
 	st := &stage{
 		V: 1, Name: *in.StageName, Deployment: *in.DeploymentId, Description: opt.Val(in.Description),
-		Variables: in.Variables, Tags: in.Tags, Created: now, Updated: now,
+		Variables: in.Variables, Tags: in.Tags, Created: now, Updated: now, Documentation: opt.Val(in.DocumentationVersion),
 	}
 	if err := st.setCache(in.CacheClusterEnabled, in.CacheClusterSize); err != nil {
 		return nil, err
@@ -91,6 +90,11 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 		}
 		if old != nil {
 			return api.ConflictException("Stage already exists")
+		}
+		if st.Documentation != "" {
+			if _, err := loadDocVersion(t, a, *in.RestApiId, st.Documentation); err != nil {
+				return err
+			}
 		}
 		if st.Canary != nil {
 			if err := checkCanaryDeployment(t, a, *in.RestApiId, st.Canary.Deployment); err != nil {
@@ -173,6 +177,14 @@ func (st *stage) patch(ops []api.PatchOperation, r data.Reader, a area, id strin
 			st.Deployment = v
 			return nil
 		},
+		"replace /documentationVersion": func(_, v string) error {
+			if _, err := loadDocVersion(r, a, id, v); v != "" && err != nil {
+				return err
+			}
+			st.Documentation = v
+			return nil
+		},
+		"remove /documentationVersion": func(_, _ string) error { st.Documentation = ""; return nil },
 		"replace /tracingEnabled": func(_, v string) error {
 			if v != "false" {
 				return refuse("tracingEnabled")
@@ -193,7 +205,7 @@ func (st *stage) patch(ops []api.PatchOperation, r data.Reader, a area, id strin
 	for _, p := range ops {
 		known, err := st.setMethod(p)
 		if err == nil && !known {
-			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/accessLogSettings", "/clientCertificateId", "/documentationVersion", "/webAclArn")
+			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/accessLogSettings", "/clientCertificateId", "/webAclArn")
 		}
 		if err != nil {
 			return err

@@ -21,6 +21,8 @@ import (
 //	deployment <api id> <deployment id>  deployment
 //	snapshot   <api id> <deployment id>  definition.API: what was deployed
 //	stage      <api id> <name>           stage
+//	parts      <api id>                  documentation: what the operations edit
+//	docversion <api id> <version>        documentation: what was frozen
 //	apikey     <key id>                  apiKey
 //	plan       <plan id>                 usagePlan
 //	plankey    <plan id> <key id>        empty: the key is in the plan
@@ -55,9 +57,11 @@ type stage struct {
 	Deployment  string            `json:"deployment"`
 	Description string            `json:"description,omitempty"`
 	Variables   map[string]string `json:"variables,omitempty"`
-	Tags        map[string]string `json:"tags,omitempty"`
-	Created     int64             `json:"created"`
-	Updated     int64             `json:"updated"`
+	// Documentation is the version of the documentation that an export shows.
+	Documentation string            `json:"documentation,omitempty"`
+	Tags          map[string]string `json:"tags,omitempty"`
+	Created       int64             `json:"created"`
+	Updated       int64             `json:"updated"`
 	// Methods are the settings of methods, by settingKey, and of all: "*/*".
 	Methods map[string]*methodSetting `json:"methods,omitempty"`
 	// Canary is nil if the stage has none.
@@ -69,6 +73,16 @@ type stage struct {
 	limiters map[string]*rate.Limiter // of methods, while the stage and its canary are compiled
 }
 
+// documentation is the record of the documentation parts of an API, or of one of
+// their versions.
+type documentation struct {
+	V           int               `json:"v"`
+	Version     string            `json:"version,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Created     int64             `json:"created,omitempty"`
+	Parts       []definition.Part `json:"parts,omitempty"`
+}
+
 // apiKey is the record of an API key.
 type apiKey struct {
 	V           int               `json:"v"`
@@ -78,6 +92,7 @@ type apiKey struct {
 	Description string            `json:"description,omitempty"`
 	Customer    string            `json:"customer,omitempty"`
 	Enabled     bool              `json:"enabled"`
+	Stages      []string          `json:"stages,omitempty"` // "api/stage" that it opens without a plan
 	Tags        map[string]string `json:"tags,omitempty"`
 	Created     int64             `json:"created"`
 	Updated     int64             `json:"updated"`
@@ -120,17 +135,20 @@ func (a area) snapshot(id, dep string) []byte   { return a.key("snapshot", id, d
 func (a area) stage(id, name string) []byte     { return a.key("stage", id, name) }
 func (a area) stages(id string) []byte          { return a.key("stage", id) }
 func (a area) everythingOf(id string) [][]byte {
-	return [][]byte{a.api(id), a.definition(id), a.deployments(id), a.key("snapshot", id), a.stages(id)}
+	return [][]byte{a.api(id), a.definition(id), a.deployments(id), a.key("snapshot", id), a.stages(id), a.parts(id), a.docVersions(id)}
 }
-func (a area) apis() []byte                    { return a.key("api") }
-func (a area) apiKey(id string) []byte         { return a.key("apikey", id) }
-func (a area) apiKeys() []byte                 { return a.key("apikey") }
-func (a area) plan(id string) []byte           { return a.key("plan", id) }
-func (a area) plans() []byte                   { return a.key("plan") }
-func (a area) planKey(plan, key string) []byte { return a.key("plankey", plan, key) }
-func (a area) planKeys(plan string) []byte     { return a.key("plankey", plan) }
-func (a area) usage(plan, key string) []byte   { return a.key("usage", plan, key) }
-func (a area) usages(plan string) []byte       { return a.key("usage", plan) }
+func (a area) parts(id string) []byte               { return a.key("parts", id) }
+func (a area) docVersions(id string) []byte         { return a.key("docversion", id) }
+func (a area) docVersion(id, version string) []byte { return a.key("docversion", id, version) }
+func (a area) apis() []byte                         { return a.key("api") }
+func (a area) apiKey(id string) []byte              { return a.key("apikey", id) }
+func (a area) apiKeys() []byte                      { return a.key("apikey") }
+func (a area) plan(id string) []byte                { return a.key("plan", id) }
+func (a area) plans() []byte                        { return a.key("plan") }
+func (a area) planKey(plan, key string) []byte      { return a.key("plankey", plan, key) }
+func (a area) planKeys(plan string) []byte          { return a.key("plankey", plan) }
+func (a area) usage(plan, key string) []byte        { return a.key("usage", plan, key) }
+func (a area) usages(plan string) []byte            { return a.key("usage", plan) }
 
 // apiOf takes account, region and id out of a key, if it is that of an API.
 func apiOf(key []byte) (a area, id string, ok bool) {

@@ -12,7 +12,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/kernel/tags"
 )
 
-// APIs and stages have tags.
+// APIs, stages, API keys and usage plans have tags.
 
 func (s *Service) tagBindings() []call.Binding {
 	return []call.Binding{
@@ -37,34 +37,22 @@ func checkTags(t map[string]string) error {
 	return nil
 }
 
-// changeTags hands the tags of an API or a stage to f, and stores them if keep.
+// changeTags hands the tags of what has some to f, and stores them if keep.
 func (s *Service) changeTags(ctx context.Context, rq *call.Authorized, resource string, keep bool, f func(t map[string]string) (map[string]string, error)) error {
 	a := areaOf(rq)
 	x, ok := arn.Parse(resource)
-	parts := strings.Split(x.Resource, "/")
-	if !ok || x.Service != "apigateway" || x.Region != a.region || len(parts) < 3 || parts[0] != "" || parts[1] != "restapis" ||
-		len(parts) != 3 && (len(parts) != 5 || parts[3] != "stages") {
+	if !ok || x.Service != "apigateway" || x.Region != a.region {
 		return api.BadRequestException("Invalid ARN specified in the request")
 	}
 	do := func(r data.Reader, put func(key []byte, v any) error) error {
-		if len(parts) == 5 {
-			st, err := loadStage(r, a, parts[2], parts[4])
-			if err == nil {
-				st.Tags, err = f(st.Tags)
-			}
-			if err != nil {
-				return err
-			}
-			return put(a.stage(parts[2], st.Name), st)
-		}
-		x, err := loadAPI(r, a, parts[2])
-		if err == nil {
-			x.Tags, err = f(x.Tags)
-		}
+		key, record, of, err := a.tagged(r, strings.Split(x.Resource, "/"))
 		if err != nil {
 			return err
 		}
-		return put(a.api(x.ID), x)
+		if *of, err = f(*of); err != nil {
+			return err
+		}
+		return put(key, record)
 	}
 	if !keep {
 		return s.store.View(ctx, func(r data.Reader) error {
@@ -74,6 +62,37 @@ func (s *Service) changeTags(ctx context.Context, rq *call.Authorized, resource 
 	return s.store.Update(ctx, func(t data.Txn) error {
 		return do(t, func(key []byte, v any) error { return save(t, key, v) })
 	})
+}
+
+// tagged finds the record at a path that may have tags.
+func (a area) tagged(r data.Reader, path []string) (key []byte, record any, of *map[string]string, err error) {
+	switch {
+	case len(path) == 3 && path[1] == "restapis":
+		x, err := loadAPI(r, a, path[2])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return a.api(x.ID), x, &x.Tags, nil
+	case len(path) == 5 && path[1] == "restapis" && path[3] == "stages":
+		st, err := loadStage(r, a, path[2], path[4])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return a.stage(path[2], st.Name), st, &st.Tags, nil
+	case len(path) == 3 && path[1] == "apikeys":
+		k, err := loadKey(r, a, path[2])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return a.apiKey(k.ID), k, &k.Tags, nil
+	case len(path) == 3 && path[1] == "usageplans":
+		p, err := loadPlan(r, a, path[2])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return a.plan(p.ID), p, &p.Tags, nil
+	}
+	return nil, nil, nil, api.BadRequestException("Invalid ARN specified in the request")
 }
 
 func (s *Service) getTags(ctx context.Context, rq *call.Authorized, in *api.GetTagsRequest) (*api.Tags, error) {

@@ -293,39 +293,47 @@ func planKeyAnswer(k *apiKey) *api.UsagePlanKey {
 	return &api.UsagePlanKey{Id: &k.ID, Type: new("API_KEY"), Value: &k.Value, Name: opt.NonZero(k.Name)}
 }
 
+// addPlanKey puts a key into a plan.
+func addPlanKey(t data.Txn, a area, plan string, k *apiKey) error {
+	p, err := loadPlan(t, a, plan)
+	if err != nil {
+		return err
+	}
+	plans, err := list[usagePlan](t, a.plans())
+	if err != nil {
+		return err
+	}
+	for _, o := range plans {
+		_, has, err := t.Get(a.planKey(o.ID, k.ID))
+		switch {
+		case err != nil:
+			return err
+		case has && o.ID == p.ID:
+			return api.ConflictException("Usage Plan %s cannot be added because API Key %s is already in it.", p.ID, k.ID)
+		case has && slices.ContainsFunc(o.Stages, func(x planStage) bool {
+			return slices.ContainsFunc(p.Stages, func(y planStage) bool { return x.API == y.API && x.Stage == y.Stage })
+		}):
+			return api.ConflictException("API Key %s cannot be in two usage plans with the same API stage: it is in %s.", k.ID, o.ID)
+		}
+	}
+	return t.Put(a.planKey(p.ID, k.ID), []byte{})
+}
+
 func (s *Service) createUsagePlanKey(ctx context.Context, rq *call.Authorized, in *api.CreateUsagePlanKeyRequest) (out *api.UsagePlanKey, err error) {
 	if *in.KeyType != "API_KEY" {
 		return nil, api.BadRequestException("Invalid key type specified: %s. Must be API_KEY", *in.KeyType)
 	}
 	a := areaOf(rq)
 	err = s.store.Update(ctx, func(t data.Txn) error {
-		p, err := loadPlan(t, a, *in.UsagePlanId)
-		if err != nil {
+		if _, err := loadPlan(t, a, *in.UsagePlanId); err != nil {
 			return err
 		}
 		k, err := loadKey(t, a, *in.KeyId)
 		if err != nil {
 			return err
 		}
-		plans, err := list[usagePlan](t, a.plans())
-		if err != nil {
-			return err
-		}
-		for _, o := range plans {
-			_, has, err := t.Get(a.planKey(o.ID, k.ID))
-			switch {
-			case err != nil:
-				return err
-			case has && o.ID == p.ID:
-				return api.ConflictException("Usage Plan %s cannot be added because API Key %s is already in it.", p.ID, k.ID)
-			case has && slices.ContainsFunc(o.Stages, func(x planStage) bool {
-				return slices.ContainsFunc(p.Stages, func(y planStage) bool { return x.API == y.API && x.Stage == y.Stage })
-			}):
-				return api.ConflictException("API Key %s cannot be in two usage plans with the same API stage: it is in %s.", k.ID, o.ID)
-			}
-		}
 		out = planKeyAnswer(k)
-		return t.Put(a.planKey(p.ID, k.ID), []byte{})
+		return addPlanKey(t, a, *in.UsagePlanId, k)
 	})
 	if err != nil {
 		return nil, err

@@ -51,3 +51,17 @@ func (a *API) Schemas(m *Method) (map[string]*schema.Schema, error) {
 	}
 	return all, nil
 }
+
+// ValidatorKey is the name under which a validator stands in an OpenAPI document:
+// its own, or its id if that is empty or another's, too.
+func (a *API) ValidatorKey(v *Validator) string {
+	if v.Name == "" {
+		return v.ID
+	}
+	for id, o := range a.Validators {
+		if id < v.ID && o.Name == v.Name {
+			return v.ID
+		}
+	}
+	return v.Name
+}

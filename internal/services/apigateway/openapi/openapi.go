@@ -7,8 +7,7 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"slices"
+	"net/url"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
@@ -19,17 +18,35 @@ import (
 type Document struct {
 	Title, Description, Version string
 	API                         *definition.API
+	// Parts document the API.
+	Parts []definition.Part
 	// HasBinary, HasDisabled and HasPolicy say whether the document speaks of them.
 	HasBinary, HasDisabled, HasPolicy bool
 	Warnings                          []string
 }
 
+// Options say how a document is taken.
+type Options struct {
+	// Root is the id of the root resource; the others have ids from NewID.
+	Root  string
+	NewID func() string
+	// BasePath says what becomes of the document's base path: "ignore" (also if
+	// empty), "prepend", or "split", which leaves its first part away.
+	// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-import-api-basePath.html
+	BasePath string
+	// Undocumented leaves what only documents away.
+	Undocumented bool
+}
+
 type importer struct {
-	root   object
-	doc    *Document
-	api    *definition.API
-	newID  func() string
-	errors []string
+	root         object
+	doc          *Document
+	api          *definition.API
+	newID        func() string
+	base         string // before every path
+	undocumented bool
+	parts        map[definition.Location]int // in the document's parts
+	errors       []string
 }
 
 // extension is the prefix of API Gateway's own members.
@@ -38,9 +55,28 @@ const extension = "x-amazon-apigateway-"
 // anyMethod stands for every method of a path.
 const anyMethod = extension + "any-method"
 
-// Parse reads a document. The root resource has the id root, the others have ids
-// from newID.
-func Parse(body []byte, root string, newID func() string) (*Document, error) {
+// Parse reads a document.
+func Parse(body []byte, opt Options) (*Document, error) {
+	im, err := parse(body, opt)
+	if err != nil {
+		return nil, err
+	}
+	if len(im.errors) > 0 {
+		return nil, problem.New("Errors found during import:\n\t%s", strings.Join(im.errors, "\n\t"))
+	}
+	return im.doc, nil
+}
+
+// Documentation reads only what a document says for people.
+func Documentation(body []byte, newID func() string) ([]definition.Part, error) {
+	im, err := parse(body, Options{Root: "root", NewID: newID})
+	if err != nil {
+		return nil, err
+	}
+	return im.doc.Parts, nil
+}
+
+func parse(body []byte, opt Options) (*importer, error) {
 	o, err := read(body)
 	if err != nil {
 		return nil, err
@@ -52,8 +88,11 @@ func Parse(body []byte, root string, newID func() string) (*Document, error) {
 		return nil, errInput
 	}
 	info := child(o, "info")
-	im := &importer{root: o, newID: newID, api: definition.New(root)}
+	im := &importer{root: o, newID: opt.NewID, api: definition.New(opt.Root), undocumented: opt.Undocumented, parts: map[definition.Location]int{}}
 	im.doc = &Document{Title: text(info["title"]), Description: text(info["description"]), Version: text(info["version"]), API: im.api}
+	if err := im.basePath(opt.BasePath); err != nil {
+		return nil, err
+	}
 	im.settings()
 	im.schemes()
 	im.models()
@@ -61,16 +100,48 @@ func Parse(body []byte, root string, newID func() string) (*Document, error) {
 	im.validators()
 	paths := child(o, "paths")
 	for _, p := range sorted(paths) {
-		item, ok := paths[p].(object)
-		if !ok || strings.HasPrefix(p, "x-") {
+		item := im.resolve(paths[p])
+		if item == nil || strings.HasPrefix(p, "x-") {
 			continue
 		}
 		im.path(p, item)
 	}
-	if len(im.errors) > 0 {
-		return nil, problem.New("Errors found during import:\n\t%s", strings.Join(im.errors, "\n\t"))
+	im.documentation()
+	return im, nil
+}
+
+// basePath finds out what comes before every path.
+func (im *importer) basePath(how string) error {
+	switch how {
+	case "", "ignore":
+		return nil
+	case "prepend", "split":
+	default:
+		return problem.New("Invalid basepath specified: %s. Must be one of: ignore, prepend, split", how)
 	}
-	return im.doc, nil
+	im.base = text(im.root["basePath"])
+	servers := items(im.root["servers"])
+	for i, v := range servers {
+		o, _ := v.(object)
+		if b := text(child(child(o, "variables"), "basePath")["default"]); b != "" {
+			im.base = b
+			break
+		}
+		if i == 0 {
+			im.base = ""
+			if u, err := url.Parse(text(o["url"])); err == nil {
+				im.base = u.Path
+			}
+		}
+	}
+	im.base = strings.Trim(im.base, "/")
+	if how == "split" {
+		_, im.base, _ = strings.Cut(im.base, "/")
+	}
+	if im.base != "" {
+		im.base = "/" + im.base
+	}
+	return nil
 }
 
 func (im *importer) fail(format string, args ...any) {
@@ -113,39 +184,22 @@ func (im *importer) settings() {
 				switch {
 				case name == "disableExecuteApiEndpoint":
 					im.api.Disabled, im.doc.HasDisabled = c[name] == true || c[name] == "true", true
-				case name == "types" || name == "ipAddressType":
+				case name == "types":
+					for _, t := range list(c[name]) {
+						if t == "PRIVATE" {
+							im.refuse("the endpoint type " + t)
+						}
+					}
+				case name == "ipAddressType":
 				default:
 					im.refuse(k + "." + name)
 				}
 			}
+		case "cors":
+			im.warn("%s is only supported for HTTP APIs. Ignoring.", k)
 		default:
 			im.refuse(k)
 		}
-	}
-}
-
-var modelName = regexp.MustCompile(`^[a-zA-Z0-9]+$`)
-
-// models reads the named schemas.
-func (im *importer) models() {
-	schemas := child(im.root, "definitions")
-	if c := child(im.root, "components"); c != nil {
-		schemas = child(c, "schemas")
-	}
-	for _, name := range sorted(schemas) {
-		if !modelName.MatchString(name) {
-			im.warn("Model name must be alphanumeric. Model %s is skipped", name)
-			continue
-		}
-		b, err := json.Marshal(schemas[name])
-		if err != nil {
-			im.fail("Unable to create model '%s': %v", name, err)
-			continue
-		}
-		if im.api.Models == nil {
-			im.api.Models = map[string]*definition.Model{}
-		}
-		im.api.Models[name] = &definition.Model{ID: im.newID(), Name: name, ContentType: "application/json", Schema: string(b)}
 	}
 }
 
@@ -168,248 +222,4 @@ func (im *importer) responses() {
 		}
 		im.api.Responses[typ] = g
 	}
-}
-
-var httpMethods = []string{"get", "put", "post", "delete", "options", "head", "patch"}
-
-func (im *importer) path(path string, item object) {
-	if !strings.HasPrefix(path, "/") {
-		im.fail("Unable to create resource at path '%s': Resource's path must begin with /", path)
-		return
-	}
-	r, err := im.api.At(path, im.newID)
-	if err != nil {
-		im.fail("Unable to create resource at path '%s': %s", path, err)
-		return
-	}
-	for _, k := range sorted(item) {
-		name := strings.ToUpper(k)
-		switch {
-		case k == anyMethod:
-			name = "ANY"
-		case slices.Contains(httpMethods, k):
-		case k == "parameters" || k == "summary" || k == "description" || k == "servers" || strings.HasPrefix(k, "x-") && !strings.HasPrefix(k, extension):
-			continue
-		case k == "trace":
-			im.fail("Unable to put method 'TRACE' on resource at path '%s': Invalid HttpMethod specified.", path)
-			continue
-		default:
-			im.fail("Unexpected member '%s' at path '%s'", k, path)
-			continue
-		}
-		op, ok := item[k].(object)
-		if !ok {
-			continue
-		}
-		m, err := im.method(op, item)
-		if err != nil {
-			im.fail("Unable to put method '%s' on resource at path '%s': %s", name, path, err)
-			continue
-		}
-		if r.Methods == nil {
-			r.Methods = map[string]*definition.Method{}
-		}
-		r.Methods[name] = m
-	}
-}
-
-// method reads an operation.
-func (im *importer) method(op, item object) (*definition.Method, error) {
-	m := &definition.Method{Authorization: "NONE", Operation: text(op["operationId"])}
-	if err := im.security(m, op); err != nil {
-		return nil, err
-	}
-	for _, k := range sorted(op) {
-		if name, ok := strings.CutPrefix(k, extension); ok && name != "integration" && name != "auth" && name != "request-validator" {
-			return nil, problem.Unsupported(k)
-		}
-	}
-	var err error
-	if m.Validator, err = im.validator(op); err != nil {
-		return nil, err
-	}
-	for _, list := range []any{item["parameters"], op["parameters"]} {
-		if err := im.parameters(m, list); err != nil {
-			return nil, err
-		}
-	}
-	if body := im.resolve(op["requestBody"]); body != nil {
-		im.content(child(body, "content"), &m.Models)
-	}
-	if err := definition.CheckParameters(m.Parameters); err != nil {
-		return nil, err
-	}
-	responses := child(op, "responses")
-	for _, status := range sorted(responses) {
-		if definition.CheckStatus(status) != nil {
-			continue // "default" documents what has no status code
-		}
-		im.methodResponse(m, status, im.resolve(responses[status]))
-	}
-	o, ok := op[extension+"integration"].(object)
-	if !ok {
-		return m, nil
-	}
-	return m, im.integration(m, o)
-}
-
-var places = map[string]string{"header": "header", "query": "querystring", "path": "path"}
-
-func (im *importer) parameters(m *definition.Method, v any) error {
-	all, _ := v.([]any)
-	for _, p := range all {
-		o := im.resolve(p)
-		name, in := text(o["name"]), text(o["in"])
-		switch {
-		case in == "body":
-			if n := modelOf(o["schema"]); n != "" {
-				im.useModel(&m.Models, "application/json", n)
-			}
-		case places[in] != "" && name != "":
-			if m.Parameters == nil {
-				m.Parameters = map[string]bool{}
-			}
-			m.Parameters["method.request."+places[in]+"."+name] = o["required"] == true || o["required"] == "true"
-		case in == "cookie" || in == "formData":
-			im.warn("Parameters in '%s' are not supported: %s is skipped", in, name)
-		default:
-			return problem.New("Invalid parameter specified: %q in %q", name, in)
-		}
-	}
-	return nil
-}
-
-func (im *importer) content(content object, models *map[string]string) {
-	for _, typ := range sorted(content) {
-		o, _ := content[typ].(object)
-		if n := modelOf(o["schema"]); n != "" {
-			im.useModel(models, typ, n)
-		}
-	}
-}
-
-func (im *importer) useModel(models *map[string]string, typ, name string) {
-	if im.api.Models[name] == nil {
-		return
-	}
-	if *models == nil {
-		*models = map[string]string{}
-	}
-	(*models)[typ] = name
-}
-
-// modelOf returns the name of the schema that a reference names.
-func modelOf(schema any) string {
-	o, _ := schema.(object)
-	ref := text(o["$ref"])
-	for _, prefix := range []string{"#/definitions/", "#/components/schemas/"} {
-		if n, ok := strings.CutPrefix(ref, prefix); ok {
-			return n
-		}
-	}
-	return ""
-}
-
-func (im *importer) methodResponse(m *definition.Method, status string, o object) {
-	r := &definition.MethodResponse{}
-	for name := range child(o, "headers") {
-		if r.Parameters == nil {
-			r.Parameters = map[string]bool{}
-		}
-		r.Parameters["method.response.header."+name] = false
-	}
-	if n := modelOf(o["schema"]); n != "" {
-		im.useModel(&r.Models, "application/json", n)
-	}
-	im.content(child(o, "content"), &r.Models)
-	if m.Responses == nil {
-		m.Responses = map[string]*definition.MethodResponse{}
-	}
-	m.Responses[status] = r
-}
-
-// resolve follows a reference within the document, a few steps at most.
-func (im *importer) resolve(v any) object {
-	o, _ := v.(object)
-	for range 8 {
-		ref, ok := strings.CutPrefix(text(o["$ref"]), "#/")
-		if !ok {
-			return o
-		}
-		var at any = im.root
-		for _, part := range strings.Split(ref, "/") {
-			at = child(object{"x": at}, "x")[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
-		}
-		o, _ = at.(object)
-	}
-	return nil
-}
-
-// integration reads x-amazon-apigateway-integration.
-func (im *importer) integration(m *definition.Method, o object) error {
-	i := &definition.Integration{
-		Type: strings.ToUpper(text(o["type"])), HTTPMethod: strings.ToUpper(text(o["httpMethod"])), URI: text(o["uri"]), Credentials: text(o["credentials"]),
-		Templates: texts(o["requestTemplates"]), Passthrough: strings.ToUpper(text(o["passthroughBehavior"])),
-		Parameters: texts(o["requestParameters"]), Convert: strings.ToUpper(text(o["contentHandling"])),
-	}
-	if text(o["httpMethod"]) == anyMethod {
-		i.HTTPMethod = "ANY"
-	}
-	for _, k := range sorted(o) {
-		switch k {
-		case "type", "httpMethod", "uri", "credentials", "requestTemplates", "passthroughBehavior", "responses", "payloadFormatVersion", "requestParameters", "contentHandling":
-		case "timeoutInMillis":
-			n, ok := o[k].(float64)
-			if !ok || n < 1 || n > 1e6 {
-				n = -1
-			}
-			i.Timeout = int32(n)
-		case "connectionType":
-			if !strings.EqualFold(text(o[k]), "INTERNET") {
-				return problem.Unsupported(k + " " + text(o[k]))
-			}
-		case "responseTransferMode":
-			if !strings.EqualFold(text(o[k]), "BUFFERED") {
-				return problem.Unsupported(k + " " + text(o[k]))
-			}
-		default:
-			return problem.Unsupported("the integration's " + k)
-		}
-	}
-	if i.Type == "" {
-		return problem.New("Invalid integration type specified: ")
-	}
-	if err := i.Check(); err != nil {
-		return err
-	}
-	if err := m.CheckDeclared(i); err != nil {
-		return err
-	}
-	m.Integration = i
-	responses := child(o, "responses")
-	for _, pattern := range sorted(responses) {
-		r, _ := responses[pattern].(object)
-		status := text(r["statusCode"])
-		x := &definition.IntegrationResponse{
-			Parameters: texts(r["responseParameters"]), Templates: texts(r["responseTemplates"]), Convert: strings.ToUpper(text(r["contentHandling"])),
-		}
-		if pattern != "default" {
-			x.Pattern = &pattern
-		}
-		if i.Type != definition.Proxy && i.Type != definition.HTTPProxy {
-			if m.Responses[status] == nil && definition.CheckStatus(status) == nil && len(x.Parameters) == 0 {
-				im.methodResponse(m, status, nil)
-			}
-			if err := m.CheckMapped(status, x); err != nil {
-				return err
-			}
-		} else if err := definition.CheckStatus(status); err != nil {
-			return err
-		}
-		if i.Responses == nil {
-			i.Responses = map[string]*definition.IntegrationResponse{}
-		}
-		i.Responses[status] = x
-	}
-	return nil
 }

@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"openapi":"3.0","paths":{"/":{"get":{"requestBody":{"$ref":"#/a"}}}},"a":{"$ref":"#/a"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		newID := ids()
-		d, err := Parse(body, "root", newID)
+		d, err := Parse(body, Options{Root: "root", NewID: newID})
 		if err != nil {
 			return
 		}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -23,7 +25,9 @@ func read(body []byte) (object, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 	var v any
 	if len(body) > 0 && body[0] == '{' {
-		if err := json.Unmarshal(body, &v); err != nil {
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.UseNumber() // numbers stay as they were written
+		if err := d.Decode(&v); err != nil || d.More() {
 			return nil, errInput
 		}
 	} else {
@@ -73,20 +77,17 @@ func plain(n *yaml.Node) (any, error) {
 	switch n.ShortTag() {
 	case "!!null":
 		return nil, nil
-	case "!!bool", "!!int", "!!float":
-		var v any
-		if err := n.Decode(&v); err != nil {
-			return nil, errInput
+	case "!!bool":
+		return strings.EqualFold(n.Value, "true"), nil
+	case "!!int", "!!float":
+		if json.Valid([]byte(n.Value)) {
+			return json.Number(n.Value), nil
 		}
-		switch v := v.(type) {
-		case int:
-			return float64(v), nil
-		case int64:
-			return float64(v), nil
-		case uint64:
-			return float64(v), nil
+		var f float64
+		if err := n.Decode(&f); err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return n.Value, nil
 		}
-		return v, nil
+		return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), nil
 	}
 	return n.Value, nil
 }
@@ -98,8 +99,8 @@ func text(v any) string {
 		return v
 	case bool:
 		return strconv.FormatBool(v)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case json.Number:
+		return v.String()
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
@@ -13,6 +14,7 @@ import (
 func (im *importer) schemes() {
 	for _, name := range sorted(im.named()) {
 		o := im.scheme(name)
+		im.part(definition.Location{Type: definition.OfAuthorizer, Name: name}, o, "description")
 		a := child(o, extension+"authorizer")
 		if a == nil {
 			continue
@@ -59,10 +61,10 @@ func (im *importer) named() object {
 }
 
 // scheme returns the security scheme with a name, nil if there is none.
-func (im *importer) scheme(name string) object { return child(im.named(), name) }
+func (im *importer) scheme(name string) object { return im.resolve(im.named()[name]) }
 
 // security gives a method the authorization that its requirements name.
-func (im *importer) security(m *definition.Method, op object) error {
+func (im *importer) security(at place, m *definition.Method, op object) error {
 	if auth := child(op, extension+"auth"); auth != nil {
 		switch typ := text(auth["type"]); typ {
 		case definition.IAMAuthorization:
@@ -80,7 +82,7 @@ func (im *importer) security(m *definition.Method, op object) error {
 	for _, a := range alternatives {
 		o, _ := a.(object)
 		for _, name := range sorted(o) {
-			if err := im.require(m, name, o[name]); err != nil {
+			if err := im.require(at, m, name, o[name]); err != nil {
 				return err
 			}
 		}
@@ -89,7 +91,7 @@ func (im *importer) security(m *definition.Method, op object) error {
 }
 
 // require makes a method require a security scheme.
-func (im *importer) require(m *definition.Method, name string, scopes any) error {
+func (im *importer) require(at place, m *definition.Method, name string, scopes any) error {
 	if name == "NONE" {
 		return nil
 	}
@@ -108,7 +110,9 @@ func (im *importer) require(m *definition.Method, name string, scopes any) error
 	case a != nil && m.Authorization == definition.IAMAuthorization:
 		return problem.New("Only one authorizer can be required: %s is another", name)
 	case a == nil:
-		return problem.Unsupported("the security requirement " + name)
+		// As at AWS, only what API Gateway knows protects a method.
+		im.warn("The security requirement '%s' of method '%s' on resource at path '%s' has no authorizer. Ignoring.", name, at.method, at.path)
+		return nil
 	case len(list(scopes)) > 0:
 		return problem.Unsupported("scopes of the security requirement " + name)
 	case m.Authorizer != "" && m.Authorizer != a.ID:
@@ -120,6 +124,6 @@ func (im *importer) require(m *definition.Method, name string, scopes any) error
 
 // number reads a whole number.
 func number(v any) (int32, bool) {
-	f, ok := v.(float64)
-	return int32(f), ok && f == float64(int32(f))
+	n, err := strconv.ParseInt(text(v), 10, 32)
+	return int32(n), err == nil
 }
