@@ -36,6 +36,8 @@ type Courier struct {
 	clock  clock.Clock
 	caller call.Caller
 
+	streams sync.Map // [3]string of scope, group and name -> *Stream
+
 	mu      sync.Mutex
 	running int           // streams that are being delivered
 	closing chan struct{} // closed by Stop
@@ -102,10 +104,16 @@ type Stream struct {
 	created bool // only the goroutine that delivers looks at it
 }
 
-// Stream makes a stream's sender. as says, for every batch, who writes; if it
-// reports false the batch is dropped.
-func (c *Courier) Stream(group, name string, as func(context.Context) (call.As, bool)) *Stream {
-	return &Stream{c: c, group: group, name: name, as: as}
+// Stream returns the stream of a group in a scope, which names the account and
+// the region: the same one each time, so that its lines keep their order. as says,
+// for every batch, who writes; if it reports false the batch is dropped.
+func (c *Courier) Stream(scope, group, name string, as func(context.Context) (call.As, bool)) *Stream {
+	key := [3]string{scope, group, name}
+	if s, ok := c.streams.Load(key); ok {
+		return s.(*Stream)
+	}
+	s, _ := c.streams.LoadOrStore(key, &Stream{c: c, group: group, name: name, as: as})
+	return s.(*Stream)
 }
 
 // Add takes lines, which stay together. It never waits: lines that come faster

@@ -74,7 +74,7 @@ func TestDelivery(t *testing.T) {
 	w, g := calltest.New(), &groups{streams: map[string]map[string][]string{}}
 	w.Plug(g)
 	c := New(w.Clock, w.Board)
-	s := c.Stream("g", "s", root(w))
+	s := c.Stream("here", "g", "s", root(w))
 	s.Add(Event{w.Clock.Now(), "one"}, Event{w.Clock.Now(), "two"})
 	s.Add(Event{w.Clock.Now().Add(-time.Hour), "three"})
 	w.Clock.Sleepers(1)
@@ -83,7 +83,7 @@ func TestDelivery(t *testing.T) {
 	}
 	w.Clock.Advance(gather)
 	// The end waits for what is under way.
-	none := c.Stream("none", "s", func(context.Context) (call.As, bool) { return call.As{}, false })
+	none := c.Stream("here", "none", "s", func(context.Context) (call.As, bool) { return call.As{}, false })
 	none.Add(Event{w.Clock.Now(), "lost"})
 	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestFlood(t *testing.T) {
 	w, g := calltest.New(), &groups{streams: map[string]map[string][]string{}, gate: make(chan struct{})}
 	w.Plug(g)
 	c := New(w.Clock, w.Board)
-	s := c.Stream("g", "s", root(w))
+	s := c.Stream("here", "g", "s", root(w))
 	line := strings.Repeat("x", maxMessage+1)
 	for range 20 {
 		s.Add(Event{w.Clock.Now(), line})
@@ -130,7 +130,7 @@ func TestDeleted(t *testing.T) {
 	w, g := calltest.New(), &groups{streams: map[string]map[string][]string{}}
 	w.Plug(g)
 	c := New(w.Clock, w.Board)
-	s := c.Stream("g", "s", root(w))
+	s := c.Stream("here", "g", "s", root(w))
 	s.put(nil)
 	delete(g.streams, "g")
 	s.Add(Event{w.Clock.Now(), "one"})
