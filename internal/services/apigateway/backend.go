@@ -113,11 +113,14 @@ func (b actionBackend) send(ctx context.Context, s *Service, x *exchange, out *o
 			rq.Header["Content-Type"] = []string{typ}
 		}
 	}
+	x.departs(s, departure{uri: "https://" + b.service + "." + b.as.Region() + ".amazonaws.com" + path, header: rq.Header, body: rq.Body})
 	reply, err := s.wire.Send(ctx, b.as.From(x.in), rq)
 	if err != nil {
+		x.returns(s, 0, nil, nil)
 		x.note = err.Error()
 		return nil, misconfigure
 	}
+	x.returns(s, reply.Status, reply.Header, reply.Body)
 	return &result{header: reply.Header, body: reply.Body, selects: strconv.Itoa(reply.Status)}, nil
 }
 

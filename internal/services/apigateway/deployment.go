@@ -30,16 +30,12 @@ func (d *deployment) answer() *api.Deployment {
 }
 
 func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in *api.CreateDeploymentRequest) (*api.Deployment, error) {
-	err := refuseAny(given{"tracingEnabled", opt.Val(in.TracingEnabled)})
-	if err != nil {
-		return nil, err
-	}
 	name := opt.Val(in.StageName)
 	if name == "" && in.CanarySettings != nil {
 		return nil, api.BadRequestException("Invalid deployment content specified.Non null and non empty stageName must be provided for canary deployment. Provided value is %s", opt.Or(in.StageName, "null"))
 	}
-	if name == "" && (in.StageDescription != nil || len(in.Variables) > 0) {
-		return nil, api.BadRequestException("Stage name is required when stage description or variables are given")
+	if name == "" && (in.StageDescription != nil || len(in.Variables) > 0 || opt.Val(in.TracingEnabled)) {
+		return nil, api.BadRequestException("Stage name is required when stage description, variables or tracing are given")
 	}
 	if name != "" {
 		if err := checkStage(name, in.Variables); err != nil {
@@ -48,7 +44,7 @@ func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in 
 	}
 	a, id := areaOf(rq), *in.RestApiId
 	dep := &deployment{V: 1, ID: s.newID(), Description: opt.Val(in.Description), Created: millis(rq.Time())}
-	err = s.store.Update(ctx, func(t data.Txn) error {
+	err := s.store.Update(ctx, func(t data.Txn) error {
 		d, err := loadDefinition(t, a, id)
 		if err != nil {
 			return err
@@ -86,6 +82,9 @@ func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in 
 		}
 		if err := st.setCache(in.CacheClusterEnabled, in.CacheClusterSize); err != nil {
 			return err
+		}
+		if in.TracingEnabled != nil {
+			st.Tracing = *in.TracingEnabled
 		}
 		st.Updated = dep.Created
 		if in.StageDescription != nil {

@@ -30,6 +30,7 @@ type exchange struct {
 	// logs and tests tell.
 	verdict *verdict
 	note    string
+	notes   notes // for the journal
 
 	// the answer
 	status  int
@@ -121,6 +122,9 @@ func (x *exchange) route() *failure {
 // carryOut runs the integration, or answers with what failed before.
 func (s *Service) carryOut(ctx context.Context, x *exchange, failed *failure) {
 	if failed == nil {
+		if x.notes.log != nil {
+			x.starts()
+		}
 		x.rq.Binary = len(x.rq.Body) > 0 && x.stage.binary.match(x.header("Content-Type"))
 		if failed = x.validate(); failed == nil {
 			failed = x.end.run.run(ctx, s, x)
@@ -128,6 +132,9 @@ func (s *Service) carryOut(ctx context.Context, x *exchange, failed *failure) {
 	}
 	if failed != nil {
 		x.fail(failed)
+	}
+	if x.notes.log != nil {
+		x.ends()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/gen/lambda"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
 )
 
@@ -34,6 +35,7 @@ func (p *lambdaProxy) run(ctx context.Context, s *Service, x *exchange) *failure
 	case failed != nil:
 		return failed
 	case out.FunctionError != nil:
+		x.note = functionError(out.Payload)
 		return badResponse
 	}
 	return x.take(out.Payload)
@@ -51,13 +53,18 @@ func (p *lambdaProxy) invoke(ctx context.Context, s *Service, x *exchange, in *l
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := s.clock.AfterFunc(p.timeout, func() { cancel(errTimeout) })
+	x.departs(s, departure{function: p.function, body: in.Payload})
 	out, err := call.Do(ctx, s.caller, as.From(x.in), lambda.Invoke, in)
 	stop()
 	late := errors.Is(context.Cause(ctx), errTimeout)
 	cancel(nil)
 	switch {
 	case err == nil:
+		x.returns(s, int(opt.Or(out.StatusCode, 200)), nil, out.Payload)
 		return out, nil
+	}
+	x.returns(s, 0, nil, nil)
+	switch {
 	case late:
 		return nil, timedOut
 	case fault.Is(err, "RequestTooLargeException"), fault.Is(err, "RequestEntityTooLargeException"):
@@ -73,6 +80,7 @@ func (p *lambdaProxy) invoke(ctx context.Context, s *Service, x *exchange, in *l
 func (x *exchange) take(payload []byte) *failure {
 	r := &x.response
 	if err := r.Parse(payload); err != nil {
+		x.note = malformed
 		return badResponse
 	}
 	x.status, x.body = r.Status, r.Body

@@ -57,8 +57,9 @@ type liveStage struct {
 	responses             map[string]*gatewayResponse
 	policy                *policy.Policy // the API's own; nil if it has none
 	keyFromAuthorizer     bool           // API keys come from the authorizer
-	record                []byte         // the stage's record that this was made from
-	bucket                *rate.Limiter  // the account's
+	journal               *journal
+	record                []byte        // the stage's record that this was made from
+	bucket                *rate.Limiter // the account's
 	// canary gets percent of the requests; nil if it gets none. canaried tells
 	// whether this is one: "true" or "false", or "" where there is no canary.
 	canary   *liveStage
@@ -75,6 +76,7 @@ type endpoint struct {
 	signed               bool        // IAM decides
 	keyRequired          bool
 	limiter              *rate.Limiter // nil has no limit
+	watch                watch
 }
 
 // integration carries a request out; what fails is a *failure.
@@ -157,6 +159,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 				is[st.Name] = old
 				continue
 			}
+			st.ledger = s.ledgers.of(a, id, api.Name)
 			ls, err := s.compileStage(r, a, id, st)
 			if err != nil {
 				return fmt.Errorf("stage %s of %s: %w", st.Name, id, err)
@@ -171,8 +174,10 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 	}
 	if !exists {
 		s.live.apis.Delete(id)
+		s.ledgers.retain(id, nil)
 		return nil
 	}
+	s.ledgers.retain(id, is)
 	if x == nil {
 		x = &liveAPI{area: a}
 		x.stages.Store(&is)
@@ -185,7 +190,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 
 // compileStage makes a stage callable, with its canary.
 func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*liveStage, error) {
-	one := func(st *stage) (*liveStage, error) {
+	one := func(st *stage, canary bool) (*liveStage, error) {
 		d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
 		switch {
 		case err != nil:
@@ -195,11 +200,11 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*li
 		}
 		ls, err := compile(a, id, st, d)
 		if err == nil {
-			ls.bucket = s.accounts.of(a)
+			ls.bucket, ls.journal = s.accounts.of(a), s.newJournal(a, id, st, canary)
 		}
 		return ls, err
 	}
-	ls, err := one(st)
+	ls, err := one(st, false)
 	if err != nil || st.Canary == nil {
 		return ls, err
 	}
@@ -207,7 +212,7 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*li
 	if st.Canary.Percent == 0 {
 		return ls, nil
 	}
-	if ls.canary, err = one(st.canaryStage()); err != nil {
+	if ls.canary, err = one(st.canaryStage(), true); err != nil {
 		return nil, fmt.Errorf("canary: %w", err)
 	}
 	ls.percent, ls.canary.canaried = st.Canary.Percent, "true"
@@ -243,7 +248,7 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
-			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization, keyRequired: m.KeyRequired, limiter: st.methodThrottle(path, method)}
+			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization, keyRequired: m.KeyRequired, limiter: st.methodThrottle(path, method), watch: st.watched(path, method)}
 			if e.validation, err = compileValidation(d, m); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}

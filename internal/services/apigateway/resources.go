@@ -92,9 +92,9 @@ func (s *Service) ResourceTypes() []resource.Type {
 		}),
 		resource.Define("AWS::ApiGateway::Stage", resource.Handlers[stageProperties]{Create: createStage, Find: leftStage, Update: updateStage, Delete: deleteStage}),
 		resource.Define("AWS::ApiGateway::Account", resource.Handlers[accountProperties]{
-			Create: createAccount, Delete: func(context.Context, *resource.Request, string, *accountProperties) error { return nil }, Attributes: []string{"Id"},
+			Create: putAccount, Delete: func(context.Context, *resource.Request, string, *accountProperties) error { return nil }, Attributes: []string{"Id"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *accountProperties) (resource.State, error) {
-				return createAccount(ctx, rq, p)
+				return putAccount(ctx, rq, p)
 			},
 		}),
 	}

@@ -71,6 +71,26 @@ func (p *patches) flag(path string, value *bool) {
 	}
 }
 
+// accessLogProperty is a stage's access log.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigateway-stage-accesslogsetting.html
+type accessLogProperty struct {
+	DestinationARN *string `cfn:"DestinationArn"`
+	Format         *string `cfn:"Format"`
+}
+
+// accessLog makes the access log of a stage what it is in the template.
+func (p *patches) accessLog(was, is *accessLogProperty) {
+	const at = "/accessLogSettings"
+	if is == nil {
+		if was != nil {
+			p.op(api.OpRemove, at, nil)
+		}
+		return
+	}
+	p.set(at+"/destinationArn", new(opt.Val(is.DestinationARN)))
+	p.set(at+"/format", new(opt.Val(is.Format)))
+}
+
 // canaryProperty is a canary in a stage or in the description of one.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigateway-stage-canarysetting.html
 type canaryProperty struct {

@@ -65,6 +65,7 @@ type stageDescription struct {
 	TracingEnabled       *bool                   `cfn:"TracingEnabled"`
 	MethodSettings       []methodSettingProperty `cfn:"MethodSettings"`
 	CanarySetting        *canaryProperty         `cfn:"CanarySetting"`
+	AccessLogSetting     *accessLogProperty      `cfn:"AccessLogSetting"`
 }
 
 // patches are those that a new stage takes beside what makes it.
@@ -76,6 +77,7 @@ func (d *stageDescription) patches() (p patches) {
 	p = all.patches()
 	p.methodSettings(nil, d.MethodSettings)
 	p.canary(nil, d.CanarySetting)
+	p.accessLog(nil, d.AccessLogSetting)
 	return p
 }
 
@@ -148,6 +150,7 @@ type stageProperties struct {
 	Variables           map[string]string       `cfn:"Variables"`
 	TracingEnabled      *bool                   `cfn:"TracingEnabled"`
 	MethodSettings      []methodSettingProperty `cfn:"MethodSettings"`
+	AccessLogSetting    *accessLogProperty      `cfn:"AccessLogSetting"`
 	CacheClusterEnabled *bool                   `cfn:"CacheClusterEnabled"`
 	CacheClusterSize    *string                 `cfn:"CacheClusterSize"`
 	CanarySetting       *canaryProperty         `cfn:"CanarySetting"`
@@ -176,7 +179,8 @@ func createStage(ctx context.Context, rq *resource.Request, p *stageProperties) 
 		return resource.State{}, err
 	}
 	var ops patches
-	if ops.methodSettings(nil, p.MethodSettings); len(ops) > 0 {
+	ops.methodSettings(nil, p.MethodSettings)
+	if ops.accessLog(nil, p.AccessLogSetting); len(ops) > 0 {
 		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops}); err != nil {
 			return resource.State{}, errors.Join(err, deleteStage(ctx, rq, name, p))
 		}
@@ -192,6 +196,7 @@ func updateStage(ctx context.Context, rq *resource.Request, name string, old, p 
 	ops.set("/cacheClusterSize", p.CacheClusterSize)
 	ops.flag("/cacheClusterEnabled", new(opt.Val(p.CacheClusterEnabled)))
 	ops.canary(old.CanarySetting, p.CanarySetting)
+	ops.accessLog(old.AccessLogSetting, p.AccessLogSetting)
 	ops.entries("/variables", old.Variables, p.Variables)
 	ops.methodSettings(old.MethodSettings, p.MethodSettings)
 	x, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops})
@@ -207,12 +212,13 @@ func deleteStage(ctx context.Context, rq *resource.Request, name string, p *stag
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
-//
-// The role could write execution logs, of which there are none.
 type accountProperties struct {
-	CloudWatchRoleARN *string `cfn:"CloudWatchRoleArn,meaningless"`
+	CloudWatchRoleARN *string `cfn:"CloudWatchRoleArn"`
 }
 
-func createAccount(_ context.Context, rq *resource.Request, _ *accountProperties) (resource.State, error) {
-	return resource.State{ID: rq.Account, Attributes: map[string]any{"Id": rq.Account}}, nil
+func putAccount(ctx context.Context, rq *resource.Request, p *accountProperties) (resource.State, error) {
+	var ops patches
+	ops.set(rolePath, new(opt.Val(p.CloudWatchRoleARN)))
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateAccount, &api.UpdateAccountRequest{PatchOperations: ops})
+	return resource.State{ID: rq.Account, Attributes: map[string]any{"Id": rq.Account}}, err
 }

@@ -3,11 +3,13 @@ package apigateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/constraint"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/gateway/delivery"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -32,6 +34,8 @@ type Deps struct {
 	// of a region, and AccountBurst how many at once; 0 means AWS's 10,000 and 5,000.
 	AccountRate  float64
 	AccountBurst int32
+	// Metrics says that somebody reads what Measure yields.
+	Metrics bool
 }
 
 // Service is the room.
@@ -51,6 +55,8 @@ type Service struct {
 	accounts accounts
 	buckets  buckets // of keys in usage plans
 	usages   usages
+	courier  *delivery.Courier // of access and execution logs
+	ledgers  ledgers
 	// exchanges holds *exchange whose memory is used again.
 	exchanges sync.Pool
 }
@@ -59,6 +65,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, wire: d.Wire, outbound: d.Outbound, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
 	s.accounts.rate, s.accounts.burst = cmp.Or(d.AccountRate, accountRate), cmp.Or(d.AccountBurst, accountBurst)
+	s.courier, s.ledgers.on = delivery.New(d.Clock, d.Caller), d.Metrics
 	s.exchanges.New = func() any { return new(exchange) }
 	return s
 }
@@ -95,4 +102,6 @@ func (s *Service) Start(ctx context.Context) error {
 }
 
 // Stop implements call.Worker. Requests under way belong to their connections.
-func (s *Service) Stop(ctx context.Context) error { return s.writeUsage(ctx) }
+func (s *Service) Stop(ctx context.Context) error {
+	return errors.Join(s.courier.Stop(ctx), s.writeUsage(ctx))
+}

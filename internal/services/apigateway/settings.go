@@ -20,15 +20,16 @@ const allMethods = "*/*"
 type methodSetting struct {
 	Throttle throttle `json:"throttle"`
 	Caching  caching  `json:"caching,omitzero"`
+	Logging  logging  `json:"logging,omitzero"`
 }
 
 func (m *methodSetting) answer() api.MethodSetting {
 	out := api.MethodSetting{
-		MetricsEnabled: new(false), LoggingLevel: new("OFF"), DataTraceEnabled: new(false),
 		ThrottlingRateLimit:  new(opt.Or(m.Throttle.Rate, accountRate)),
 		ThrottlingBurstLimit: new(opt.Or(m.Throttle.Burst, accountBurst)),
 	}
 	m.Caching.tell(&out)
+	m.Logging.tell(&out)
 	return out
 }
 
@@ -42,19 +43,7 @@ func (m *methodSetting) set(name, value string) (known bool, err error) {
 	case "caching":
 		return m.Caching.set(setting, value)
 	}
-	switch name {
-	case "logging/loglevel":
-		if value != "OFF" {
-			err = refuse("the method setting " + name + " with the value " + value)
-		}
-	case "logging/dataTrace", "metrics/enabled":
-		if value != "false" {
-			err = refuse("the method setting " + name + " with the value " + value)
-		}
-	default:
-		return false, nil
-	}
-	return true, err
+	return m.Logging.set(name, value)
 }
 
 // settingKey names a method among the settings: "~1pets~1{id}/GET".

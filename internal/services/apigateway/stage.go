@@ -49,15 +49,13 @@ func checkVariables(variables map[string]string) error {
 func (st *stage) answer() *api.Stage {
 	return &api.Stage{
 		DeploymentId: &st.Deployment, StageName: &st.Name, Description: opt.NonZero(st.Description), Variables: st.Variables, Tags: st.Tags,
-		CacheClusterEnabled: &st.Cached, CacheClusterSize: opt.NonZero(st.CacheSize), CacheClusterStatus: new(st.cacheStatus()), TracingEnabled: new(false),
+		CacheClusterEnabled: &st.Cached, CacheClusterSize: opt.NonZero(st.CacheSize), CacheClusterStatus: new(st.cacheStatus()), TracingEnabled: &st.Tracing, AccessLogSettings: st.AccessLog.answer(),
 		CanarySettings: st.Canary.answer(), DocumentationVersion: opt.NonZero(st.Documentation), CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
 	}
 }
 
 func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.CreateStageRequest) (*api.Stage, error) {
-	err := refuseAny(
-		given{"tracingEnabled", opt.Val(in.TracingEnabled)},
-	)
+	err := refuseAny()
 	if err == nil {
 		err = checkStage(*in.StageName, in.Variables)
 	}
@@ -70,7 +68,7 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 	a, now := areaOf(rq), millis(rq.Time())
 	st := &stage{
 		V: 1, Name: *in.StageName, Deployment: *in.DeploymentId, Description: opt.Val(in.Description),
-		Variables: in.Variables, Tags: in.Tags, Created: now, Updated: now, Documentation: opt.Val(in.DocumentationVersion),
+		Variables: in.Variables, Tags: in.Tags, Created: now, Updated: now, Tracing: opt.Val(in.TracingEnabled), Documentation: opt.Val(in.DocumentationVersion),
 	}
 	if err := st.setCache(in.CacheClusterEnabled, in.CacheClusterSize); err != nil {
 		return nil, err
@@ -185,12 +183,7 @@ func (st *stage) patch(ops []api.PatchOperation, r data.Reader, a area, id strin
 			return nil
 		},
 		"remove /documentationVersion": func(_, _ string) error { st.Documentation = ""; return nil },
-		"replace /tracingEnabled": func(_, v string) error {
-			if v != "false" {
-				return refuse("tracingEnabled")
-			}
-			return nil
-		},
+		"replace /tracingEnabled":      boolean(&st.Tracing),
 		"replace /cacheClusterEnabled": func(name, v string) error {
 			on, err := flag(name, v)
 			if err != nil {
@@ -202,19 +195,22 @@ func (st *stage) patch(ops []api.PatchOperation, r data.Reader, a area, id strin
 	}
 	e.entries("/variables", &st.Variables)
 	st.canaryEdits(e, r, a, id)
+	st.accessEdits(e)
 	for _, p := range ops {
 		known, err := st.setMethod(p)
 		if err == nil && !known {
-			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/accessLogSettings", "/clientCertificateId", "/webAclArn")
+			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/clientCertificateId", "/webAclArn")
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if st.Canary != nil {
-		return st.Canary.check()
+		if err := st.Canary.check(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return st.checkJournal(r, a, ops)
 }
 
 // unknownStagePatch is the error of a patch that stages do not know, in AWS's words.

@@ -27,6 +27,7 @@ import (
 //	plan       <plan id>                 usagePlan
 //	plankey    <plan id> <key id>        empty: the key is in the plan
 //	usage      <plan id> <key id>        usage
+//	account                              accountSettings
 
 // restAPI is the record of an API. Times are milliseconds since 1970.
 type restAPI struct {
@@ -69,7 +70,11 @@ type stage struct {
 	// CacheSize is that of the stage's cache in GB: "0.5". Cached says that it is on.
 	CacheSize string `json:"cacheSize,omitempty"`
 	Cached    bool   `json:"cached,omitempty"`
+	// AccessLog is nil if the stage writes none.
+	AccessLog *accessLog `json:"accessLog,omitempty"`
+	Tracing   bool       `json:"tracing,omitempty"`
 
+	ledger   *ledger                  // of the API, while the stage is compiled
 	limiters map[string]*rate.Limiter // of methods, while the stage and its canary are compiled
 }
 
@@ -110,6 +115,12 @@ type usagePlan struct {
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 
+// accountSettings is the record of an account in a region.
+type accountSettings struct {
+	V    int    `json:"v"`
+	Role string `json:"role,omitempty"` // that writes logs
+}
+
 // planStage is a stage whose methods a plan opens.
 type planStage struct {
 	API   string `json:"api"`
@@ -140,6 +151,7 @@ func (a area) everythingOf(id string) [][]byte {
 func (a area) parts(id string) []byte               { return a.key("parts", id) }
 func (a area) docVersions(id string) []byte         { return a.key("docversion", id) }
 func (a area) docVersion(id, version string) []byte { return a.key("docversion", id, version) }
+func (a area) settings() []byte                     { return a.key("account") }
 func (a area) apis() []byte                         { return a.key("api") }
 func (a area) apiKey(id string) []byte              { return a.key("apikey", id) }
 func (a area) apiKeys() []byte                      { return a.key("apikey") }

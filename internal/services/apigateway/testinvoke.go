@@ -2,12 +2,11 @@ package apigateway
 
 import (
 	"context"
-	"fmt"
 	"net/textproto"
 	"strings"
-	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/gateway/execlog"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
@@ -71,11 +70,12 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 		return nil, api.BadRequestException("Invalid test invoke: the path %s is not that of the resource", x.rq.Path)
 	}
 	began := s.clock.Now()
+	x.begin(execlog.New(s.clock, execlog.Info, true, x.rq.ID))
 	s.carryOut(ctx, x, nil)
 	ended := s.clock.Now()
 	out := &api.TestInvokeMethodResponse{
 		Status: new(int32(x.status)), Body: new(string(x.body)), Latency: new(ended.Sub(began).Milliseconds()),
-		Headers: map[string]string{}, MultiValueHeaders: map[string][]string{}, Log: new(x.log(began, ended)),
+		Headers: map[string]string{}, MultiValueHeaders: map[string][]string{}, Log: new(x.notes.log.String()),
 	}
 	for _, h := range x.headers {
 		out.Headers[h.Name] = h.Value
@@ -109,6 +109,8 @@ func (s *Service) testInvokeAuthorizer(ctx context.Context, rq *call.Authorized,
 	}
 	x.test(rq, "GET", opt.Or(in.PathWithQueryString, "/"), in.Body, in.Headers, in.MultiValueHeaders)
 	began := s.clock.Now()
+	l := execlog.New(s.clock, execlog.Info, true, x.rq.ID)
+	l.Info("Starting authorizer: %s for request: %s", a.id, x.rq.ID)
 	v, failed, err := s.ask(ctx, a, x)
 	ended := s.clock.Now()
 	out := &api.TestInvokeAuthorizerResponse{ClientStatus: new(int32(200)), Latency: new(ended.Sub(began).Milliseconds())}
@@ -124,7 +126,7 @@ func (s *Service) testInvokeAuthorizer(ctx context.Context, rq *call.Authorized,
 			out.Authorization[k] = []string{c}
 		}
 	}
-	out.Log = new(x.authorizerLog(a, v, began, ended))
+	out.Log = new(x.authorizerLog(l, v))
 	return out, nil
 }
 
@@ -152,43 +154,15 @@ func (x *exchange) test(rq *call.Authorized, method, target string, body *string
 }
 
 // authorizerLog tells how an authorizer was asked.
-func (x *exchange) authorizerLog(a *authorizer, v *verdict, began, ended time.Time) string {
-	var b strings.Builder
-	line := logTo(&b)
-	fmt.Fprintf(&b, "Execution log for request %s\n", x.rq.ID)
-	line(began, "Starting authorizer: %s", a.id)
+func (x *exchange) authorizerLog(l *execlog.Log, v *verdict) string {
 	if v != nil {
-		line(ended, "Using valid authorizer policy for principal: %s", v.principal)
-		line(ended, "Successfully completed authorizer execution")
-		return b.String()
+		l.Info("Using valid authorizer policy for principal: %s", execlog.Mask(v.principal))
+		l.Info("Successfully completed authorizer execution")
+		return l.String()
 	}
 	if x.note != "" {
-		line(ended, "Execution failed: %s", x.note)
+		l.Error("Execution failed: %s", x.note)
 	}
-	line(ended, "%s", x.failed.code)
-	return b.String()
-}
-
-// logTo returns a function that writes lines of an execution log.
-func logTo(b *strings.Builder) func(at time.Time, format string, args ...any) {
-	return func(at time.Time, format string, args ...any) {
-		fmt.Fprintf(b, at.Format("Mon Jan 02 15:04:05 MST 2006")+" : "+format+"\n", args...)
-	}
-}
-
-// log tells the request's way in the layout of API Gateway's execution logs.
-func (x *exchange) log(began, ended time.Time) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Execution log for request %s\n", x.rq.ID)
-	line := logTo(&b)
-	line(began, "Starting execution for request: %s", x.rq.ID)
-	line(began, "HTTP Method: %s, Resource Path: %s", x.rq.Method, x.rq.Path)
-	line(began, "Method request query string: {%s}", x.rq.RawQuery)
-	line(began, "Method request body before transformations: %s", x.rq.Body)
-	if x.failed != nil {
-		line(ended, "Execution failed: %s: %s", x.failed.typ, x.failed.message)
-	}
-	line(ended, "Method response body after transformations: %s", x.body)
-	line(ended, "Method completed with status: %d", x.status)
-	return b.String()
+	l.Error("%s", x.failed.code)
+	return l.String()
 }

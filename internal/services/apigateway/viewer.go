@@ -29,6 +29,7 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	x.identify()
 	x.from(at)
 	failed := s.find(x, at.ID, at.Path)
+	s.watch(x)
 	if failed == nil {
 		failed = x.read(r)
 	}
@@ -38,7 +39,9 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	if failed == nil {
 		failed = s.meter(r.Context(), x)
 	}
+	x.decided(s, failed)
 	s.carryOut(r.Context(), x, failed)
+	s.keep(x)
 	x.write(w)
 }
 

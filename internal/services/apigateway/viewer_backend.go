@@ -55,8 +55,12 @@ func (b httpBackend) exchange(ctx context.Context, s *Service, x *exchange, out 
 		body := out.body
 		rq.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
+	if x.notes.on {
+		x.departs(s, departure{uri: u.String(), header: rq.Header, body: out.body})
+	}
 	rs, err := s.outbound.RoundTrip(rq)
 	if err != nil {
+		x.returns(s, 0, nil, nil)
 		x.note = err.Error()
 		return nil, networkFailure
 	}
@@ -66,6 +70,7 @@ func (b httpBackend) exchange(ctx context.Context, s *Service, x *exchange, out 
 		body.Grow(int(rs.ContentLength) + bytes.MinRead)
 	}
 	n, err := body.ReadFrom(io.LimitReader(rs.Body, MaxBody+1))
+	x.returns(s, rs.StatusCode, rs.Header, body.Bytes())
 	switch {
 	case err != nil:
 		x.note = err.Error()
