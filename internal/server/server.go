@@ -63,9 +63,10 @@ type Server struct {
 	config   Config
 	folder   Folder
 	secrets  *Secrets
-	endpoint string // "http://127.0.0.1:4566"
-	metrics  string // "http://127.0.0.1:9090/metrics"; "" if there are none
-	tier     string // the isolation that functions get
+	endpoint string           // "http://127.0.0.1:4566"
+	metrics  string           // "http://127.0.0.1:9090/metrics"; "" if there are none
+	numbers  *observe.Metrics // nil if there are none
+	tier     string           // the isolation that functions get
 	log      *slog.Logger
 	clock    clock.Clock
 	ids      *ids.Source
@@ -135,6 +136,9 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	if err := s.furnish(ctx); err != nil {
 		return nil, err
+	}
+	if s.numbers != nil {
+		s.numbers.Measure(s.board.Services())
 	}
 	if err := s.startWorkers(ctx); err != nil {
 		return nil, err
@@ -283,6 +287,7 @@ func (s *Server) observers() (call.Observers, error) {
 	}
 	s.metrics = "http://" + reachable(l.Addr()) + "/metrics"
 	m := observe.NewMetrics()
+	s.numbers = m
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.Handler())
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
