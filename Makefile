@@ -58,6 +58,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 clients: ## the AWS CLI and boto3 against a server of their own (needs aws and python3 with boto3)
 	TIERRA_CLIENTS=require $(GO) test -count=1 -v ./test/sdk
+	TIERRA_CLIENTS=require $(GO) test -count=1 -run DocumentsOfRealProjects ./internal/services/apigateway
 
 browser: ## headless Chromium clicks through examples/tickets (needs chromium and node)
 	TIERRA_BROWSER=require $(GO) test -count=1 -v ./test/browser
