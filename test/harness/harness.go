@@ -8,14 +8,18 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // built builds the program when it is first asked for; scratch is the folder
@@ -107,11 +111,18 @@ func Missing(t testing.TB, require, format string, args ...any) {
 	t.Skipf(format+" ("+require+"=require makes this a failure)", args...)
 }
 
-// Free returns the base of a client for plain requests: no keep-alive that
-// outlives a server, no redirects followed.
+// Free returns a client for plain requests: no keep-alive that outlives a
+// server, no redirects followed. As browsers do, it takes every name below
+// localhost for this machine.
 func Free() *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+			address = net.JoinHostPort("127.0.0.1", port)
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -159,4 +170,27 @@ func clean() []string {
 		}
 	}
 	return out
+}
+
+// wait waits until the text matches the pattern, unless its writer ends before or
+// does not come to it.
+func (x *text) wait(pattern string, ended <-chan struct{}) ([]string, error) {
+	re := regexp.MustCompile(pattern)
+	late := time.After(Patience)
+	for {
+		s, more := x.next()
+		if m := re.FindStringSubmatch(s); m != nil {
+			return m, nil
+		}
+		select {
+		case <-more:
+		case <-ended:
+			if m := re.FindStringSubmatch(x.String()); m != nil {
+				return m, nil
+			}
+			return nil, fmt.Errorf("ended before it wrote %q", pattern)
+		case <-late:
+			return nil, fmt.Errorf("did not write %q", pattern)
+		}
+	}
 }

@@ -98,25 +98,11 @@ func goEnv(name string) string {
 // WaitFor waits until what the program wrote matches the pattern.
 func (p *Process) WaitFor(pattern string) []string {
 	p.t.Helper()
-	re := regexp.MustCompile(pattern)
-	late := time.After(Patience)
-	for {
-		s, more := p.out.next()
-		if m := re.FindStringSubmatch(s); m != nil {
-			return m
-		}
-		select {
-		case <-more:
-		case <-p.ended:
-			s := p.out.String()
-			if m := re.FindStringSubmatch(s); m != nil {
-				return m
-			}
-			p.t.Fatalf("tierra %s ended with %d before it wrote %q:\n%s", strings.Join(p.Args, " "), p.exitCode, pattern, s)
-		case <-late:
-			p.t.Fatalf("tierra %s did not write %q:\n%s", strings.Join(p.Args, " "), pattern, p.out)
-		}
+	m, err := p.out.wait(pattern, p.ended)
+	if err != nil {
+		p.t.Fatalf("tierra %s %v:\n%s", strings.Join(p.Args, " "), err, p.out)
 	}
+	return m
 }
 
 // Output returns what the program wrote so far.

@@ -19,6 +19,9 @@ func fill(in any, bucket string) {
 		"LifecycleConfiguration":            &api.BucketLifecycleConfiguration{Rules: []api.LifecycleRule{}},
 		"ServerSideEncryptionConfiguration": &api.ServerSideEncryptionConfiguration{Rules: []api.ServerSideEncryptionRule{}},
 		"NotificationConfiguration":         &api.NotificationConfiguration{},
+		"AccelerateConfiguration":           &api.AccelerateConfiguration{},
+		"RequestPaymentConfiguration":       &api.RequestPaymentConfiguration{Payer: new("BucketOwner")},
+		"BucketLoggingStatus":               &api.BucketLoggingStatus{},
 		"ObjectAttributes":                  []string{"ETag"},
 	}
 	v := reflect.ValueOf(in).Elem()

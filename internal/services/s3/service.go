@@ -82,7 +82,7 @@ func (s *Service) Model() *model.Service { return &api.Model }
 // Bindings implements call.Service.
 func (s *Service) Bindings() []call.Binding {
 	all := slices.Concat(
-		s.bucketBindings(), s.versioningBindings(), s.policyBindings(), s.aclBindings(), s.configBindings(),
+		s.bucketBindings(), s.versioningBindings(), s.policyBindings(), s.aclBindings(), s.configBindings(), s.absentBindings(),
 		s.objectBindings(), s.deleteBindings(), s.copyBindings(), s.listBindings(), s.multipartBindings(), s.taggingBindings(),
 	)
 	for i := range all {
