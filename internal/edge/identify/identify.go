@@ -81,6 +81,9 @@ func (d *Directory) Locate(r *http.Request) Target {
 		}
 	}
 	labels := d.labels(r.Host)
+	if f := registry(r, labels, path); f != nil {
+		return Target{Face: f, Region: f.Region}
+	}
 	if len(labels) >= 2 {
 		if f := face(r, labels, path); f != nil {
 			return Target{Face: f, Region: f.Region}
@@ -130,6 +133,29 @@ func face(r *http.Request, labels []string, path string) *call.Address {
 			region = labels[i+1]
 		}
 		return &call.Address{Kind: kind, ID: strings.Join(labels[:i], "."), Region: region, Path: path, Base: base(r, "")}
+	}
+	return nil
+}
+
+// registry recognises the registry protocol of container images: by a host of the
+// form <account>.dkr.ecr.<region>, whose account is the address's ID, or by a path
+// below /v2/ that no service's API has. What is signed is a call of an API.
+func registry(r *http.Request, labels []string, path string) *call.Address {
+	if path != "/v2" && !strings.HasPrefix(path, "/v2/") || strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-") {
+		return nil
+	}
+	a := &call.Address{Kind: "ecr", Path: path, Base: base(r, "")}
+	if len(labels) == 4 && labels[1] == "dkr" && labels[2] == "ecr" {
+		a.ID, a.Region = labels[0], labels[3]
+		return a
+	}
+	for _, part := range [...]string{"/blobs/", "/manifests/", "/tags/list", "/referrers/"} {
+		if strings.Contains(path, part) {
+			return a
+		}
+	}
+	if path == "/v2" || path == "/v2/" {
+		return a
 	}
 	return nil
 }
