@@ -15,6 +15,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/gen"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway"
+	"github.com/tierra-cloud/tierra/internal/services/cloudcontrol"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/dynamodb"
 	"github.com/tierra-cloud/tierra/internal/services/iam"
@@ -69,6 +70,7 @@ func (s *Server) furnish(ctx context.Context) error {
 			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound()}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
 			Presign: s.presign, Signer: s.secrets.Account}),
+		cloudcontrol.New(cloudcontrol.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
 	)
 	return nil
 }

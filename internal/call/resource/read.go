@@ -119,3 +119,40 @@ func encode(v reflect.Value) any {
 	}
 	return v.Interface()
 }
+
+// Updates reports whether the type can change a resource in place.
+func (t *Type) Updates() bool { return t.update != nil }
+
+// CheckRead finds what is wrong with properties that Read gave and somebody changed.
+// What Read never gives need not be there.
+func (t *Type) CheckRead(props map[string]any) []Problem {
+	with := map[string]any{}
+	for _, name := range t.writeOnly {
+		with[name] = Unknown{}
+	}
+	for k, v := range props {
+		with[k] = v
+	}
+	return t.check(with)
+}
+
+// Amend is Update for properties that Read gave.
+func (t *Type) Amend(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error) {
+	return t.amend(ctx, rq, id, old, props)
+}
+
+// DeleteRead is Delete for properties that Read gave.
+func (t *Type) DeleteRead(ctx context.Context, rq *Request, id string, props map[string]any) error {
+	return t.removeRead(ctx, rq, id, props)
+}
+
+// Readable returns the properties without those that Read never gives.
+func (t *Type) Readable(props map[string]any) map[string]any {
+	out := make(map[string]any, len(props))
+	for k, v := range props {
+		if !contains(t.writeOnly, k) {
+			out[k] = v
+		}
+	}
+	return out
+}

@@ -39,17 +39,19 @@ type Type struct {
 	// the type: its primary identifier, the physical id's part last.
 	Identifier []string
 
-	waits     bool
-	writeOnly []string
-	shape     reflect.Type
-	read      func(ctx context.Context, rq *Request, id string, props map[string]any) (map[string]any, State, error)
-	list      func(ctx context.Context, rq *Request, props map[string]any) ([]string, error)
-	create    func(ctx context.Context, rq *Request, props map[string]any) (State, error)
-	update    func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
-	remove    func(ctx context.Context, rq *Request, id string, props map[string]any) error
-	find      func(ctx context.Context, rq *Request, props map[string]any) ([]State, error)
-	adopt     func(ctx context.Context, rq *Request, found State, props map[string]any) (State, error)
-	check     func(props map[string]any) []Problem
+	waits      bool
+	writeOnly  []string
+	shape      reflect.Type
+	read       func(ctx context.Context, rq *Request, id string, props map[string]any) (map[string]any, State, error)
+	amend      func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
+	removeRead func(ctx context.Context, rq *Request, id string, props map[string]any) error
+	list       func(ctx context.Context, rq *Request, props map[string]any) ([]string, error)
+	create     func(ctx context.Context, rq *Request, props map[string]any) (State, error)
+	update     func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error)
+	remove     func(ctx context.Context, rq *Request, id string, props map[string]any) error
+	find       func(ctx context.Context, rq *Request, props map[string]any) ([]State, error)
+	adopt      func(ctx context.Context, rq *Request, found State, props map[string]any) (State, error)
+	check      func(props map[string]any) []Problem
 }
 
 // Property describes one property, also nested ones by their path ("Cors.Rules").
@@ -198,6 +200,14 @@ func Define[P any](name string, h Handlers[P]) Type {
 		p := new(P)
 		_ = decode(props, p)
 		return p
+	}
+	t.removeRead = func(ctx context.Context, rq *Request, id string, props map[string]any) error {
+		return h.Delete(ctx, rq, id, partly(props))
+	}
+	if h.Update != nil {
+		t.amend = func(ctx context.Context, rq *Request, id string, old, props map[string]any) (State, error) {
+			return h.Update(ctx, rq, id, partly(old), partly(props))
+		}
 	}
 	if h.Read != nil {
 		t.read = func(ctx context.Context, rq *Request, id string, props map[string]any) (map[string]any, State, error) {

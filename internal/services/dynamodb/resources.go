@@ -71,6 +71,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{resource.Define("AWS::DynamoDB::Table", resource.Handlers[tableProperties]{
 		Create: s.createResource, Find: leftResource, Update: s.updateResource, Delete: deleteResource,
 		Check: checkResource, Attributes: []string{"Arn"},
+		Identifier: []string{"TableName"}, Read: readResource, List: listResource,
 	})}
 }
 

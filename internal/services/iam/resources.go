@@ -22,12 +22,15 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::IAM::Role", resource.Handlers[roleProps]{
 			Create: createRole, Find: leftRole, Update: updateRole, Delete: deleteRole, Check: checkRole, Attributes: []string{"Arn", "RoleId"},
+			Identifier: []string{"RoleName"}, Read: readRole, List: listRoles,
 		}),
 		resource.Define("AWS::IAM::User", resource.Handlers[userProps]{
 			Create: createUser, Find: leftUser, Update: updateUser, Delete: deleteUser, Check: checkUser, Attributes: []string{"Arn"},
+			Identifier: []string{"UserName"}, Read: readUser, List: listUsers,
 		}),
 		resource.Define("AWS::IAM::Group", resource.Handlers[groupProps]{
 			Create: createGroup, Find: leftGroup, Update: updateGroup, Delete: deleteGroup, Check: checkGroup, Attributes: []string{"Arn"},
+			Identifier: []string{"GroupName"}, Read: readGroup, List: listGroups,
 		}),
 		resource.Define("AWS::IAM::Policy", resource.Handlers[policyProps]{
 			Create: createInline, Update: updateInline, Delete: deleteInline, Check: checkInlineProps, Attributes: []string{"Id"},
@@ -35,12 +38,14 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::IAM::ManagedPolicy", resource.Handlers[managedProps]{
 			Create: createManaged, Find: leftManaged, Update: updateManaged, Delete: deleteManaged, Check: checkManagedProps,
 			Attributes: []string{"PolicyArn", "PolicyId", "DefaultVersionId", "CreateDate", "IsAttachable"},
+			Identifier: []string{"PolicyArn"}, Read: readManaged, List: listManaged,
 		}),
 		resource.Define("AWS::IAM::AccessKey", resource.Handlers[keyProps]{
 			Create: createKey, Find: leftKeys, Update: s.updateKey, Delete: deleteKey, Attributes: []string{"SecretAccessKey"},
 		}),
 		resource.Define("AWS::IAM::InstanceProfile", resource.Handlers[profileProps]{
 			Create: createProfile, Find: leftProfile, Update: updateProfile, Delete: deleteProfile, Attributes: []string{"Arn"},
+			Identifier: []string{"InstanceProfileName"}, Read: readProfile,
 		}),
 		resource.Define("AWS::IAM::UserToGroupAddition", resource.Handlers[additionProps]{
 			Create: createAddition, Update: updateAddition, Delete: deleteAddition,

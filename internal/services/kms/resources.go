@@ -45,8 +45,10 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::KMS::Key", resource.Handlers[keyProperties]{
 			Create: createKey, Update: updateKey, Delete: deleteKey, Find: findKeys, Check: checkKey, Attributes: []string{"Arn", "KeyId"},
+			Identifier: []string{"KeyId"}, Read: readKey, List: listKeys, WriteOnly: []string{"PendingWindowInDays", "BypassPolicyLockoutSafetyCheck"},
 		}),
 		resource.Define("AWS::KMS::Alias", resource.Handlers[aliasProperties]{
+			Identifier: []string{"AliasName"}, Read: readAlias, List: listAliases,
 			Create: createAlias, Update: updateAlias, Delete: deleteAlias, Find: findAlias, Check: func(p *aliasProperties) []resource.Problem {
 				if p.AliasName == "" { // not known yet
 					return nil

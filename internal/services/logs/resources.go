@@ -34,6 +34,7 @@ type streamProperties struct {
 func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::Logs::LogGroup", resource.Handlers[groupProperties]{
+			Identifier: []string{"LogGroupName"}, Read: readGroup, List: listGroups,
 			Create: createGroup, Find: leftGroup, Update: updateGroup, Delete: deleteGroup, Attributes: []string{"Arn"},
 			Check: func(p *groupProperties) []resource.Problem {
 				if p.RetentionInDays == nil || checkRetention(*p.RetentionInDays) == nil {
@@ -42,7 +43,10 @@ func (s *Service) ResourceTypes() []resource.Type {
 				return []resource.Problem{{Path: []string{"RetentionInDays"}, Text: "is not among the days that CloudWatch Logs knows"}}
 			},
 		}),
-		resource.Define("AWS::Logs::LogStream", resource.Handlers[streamProperties]{Create: createStream, Find: leftStream, Delete: deleteStream}),
+		resource.Define("AWS::Logs::LogStream", resource.Handlers[streamProperties]{
+			Create: createStream, Find: leftStream, Delete: deleteStream,
+			Identifier: []string{"LogGroupName", "LogStreamName"}, Read: readStream, List: listStreams,
+		}),
 	}
 }
 

@@ -53,9 +53,10 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::SecretsManager::Secret", resource.Handlers[secretProperties]{
 			Create: createSecret, Update: updateSecret, Delete: deleteSecret, Find: findSecret, Check: checkSecret, Attributes: []string{"Id"},
+			Identifier: []string{"Id"}, Read: readSecret, List: listSecrets, WriteOnly: []string{"SecretString", "GenerateSecretString"},
 		}),
 		resource.Define("AWS::SecretsManager::ResourcePolicy", resource.Handlers[policyProperties]{
-			Create: putPolicy, Delete: deletePolicy,
+			Create: putPolicy, Delete: deletePolicy, Identifier: []string{"Id"}, Read: readPolicy, WriteOnly: []string{"BlockPublicPolicy"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *policyProperties) (resource.State, error) {
 				return putPolicy(ctx, rq, p)
 			},

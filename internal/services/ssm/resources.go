@@ -28,6 +28,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::SSM::Parameter", resource.Handlers[parameterProperties]{
 			Create: createParameter, Update: updateParameter, Delete: deleteParameter, Find: findParameter, Check: checkParameter, Attributes: []string{"Type", "Value"},
+			Identifier: []string{"Name"}, Read: readParameter, List: listParameters,
 		}),
 	}
 }
