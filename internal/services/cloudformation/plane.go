@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
@@ -150,8 +151,9 @@ type run struct {
 	mu   sync.Mutex
 	st   *stackRecord
 	recs map[string]*resourceRecord
-	seq  int64 // of the latest event
-	late bool  // the operation's time is over
+	seq  int64     // of the latest event
+	last time.Time // when that was said to be
+	late bool      // the operation's time is over
 	// failing ends when a resource has failed, or the update was cancelled; fail
 	// ends it. halted says that the update was cancelled.
 	failing context.Context
@@ -203,7 +205,7 @@ func (s *Service) open(ctx context.Context, sc scope, id string, as *call.As) (*
 		if r.recs, err = sc.resources(rd, id); err != nil {
 			return err
 		}
-		r.seq, err = sc.lastEvent(rd, id)
+		r.seq, r.last, err = sc.lastEvent(rd, id)
 		return err
 	})
 	if err != nil || r.st == nil {
@@ -270,7 +272,7 @@ func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.st.Status, r.st.Reason = status, reason
-	seq := r.seq + 1
+	seq, at := r.seq+1, after(r.last, r.s.d.Clock.Now())
 	err := r.s.d.Store.Update(ctx, func(tx data.Txn) error {
 		if also != nil {
 			if err := also(tx); err != nil {
@@ -297,19 +299,19 @@ func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn)
 		if err := put(tx, r.sc.stackKey(r.st.ID), r.st); err != nil {
 			return err
 		}
-		return r.s.stackEvent(tx, r.st, seq)
+		return r.s.stackEvent(tx, r.st, seq, at)
 	})
 	if err == nil {
-		r.seq = seq
+		r.seq, r.last = seq, at
 	}
 	return err
 }
 
 // stackEvent writes the event of a stack's own status.
-func (s *Service) stackEvent(tx data.Txn, st *stackRecord, seq int64) error {
+func (s *Service) stackEvent(tx data.Txn, st *stackRecord, seq int64, at time.Time) error {
 	return put(tx, st.eventKey(st.ID, seq), &eventRecord{
 		ID: s.d.IDs.UUID(), Logical: st.Name, Physical: st.ID, Type: "AWS::CloudFormation::Stack",
-		Status: st.Status, Reason: st.Reason, Token: st.Op.Token, Op: st.Op.ID, At: s.d.Clock.Now(),
+		Status: st.Status, Reason: st.Reason, Token: st.Op.Token, Op: st.Op.ID, At: at,
 	})
 }
 
@@ -319,15 +321,19 @@ func (r *run) save(ctx context.Context, rec *resourceRecord, events ...eventReco
 	r.recs[rec.ID] = rec
 	from := r.seq + 1
 	r.seq += int64(len(events))
-	r.mu.Unlock()
 	now := r.s.d.Clock.Now()
+	for i := range events {
+		r.last = after(r.last, now)
+		events[i].At = r.last
+	}
+	r.mu.Unlock()
 	rec.Updated = now
 	mask := r.mask()
 	return r.s.d.Store.Update(ctx, func(tx data.Txn) error {
 		for i := range events {
 			e := events[i]
-			e.ID = fmt.Sprintf("%s-%s-%s-%d", rec.ID, e.Status, now.Format("2006-01-02T15:04:05.000Z"), from+int64(i))
-			e.Logical, e.At, e.Token, e.Op = rec.ID, now, r.st.Op.Token, r.st.Op.ID
+			e.ID = fmt.Sprintf("%s-%s-%s-%d", rec.ID, e.Status, e.At.UTC().Format("2006-01-02T15:04:05.000Z"), from+int64(i))
+			e.Logical, e.Token, e.Op = rec.ID, r.st.Op.Token, r.st.Op.ID
 			if e.Type == "" {
 				e.Type = rec.Type
 			}

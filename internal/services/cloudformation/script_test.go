@@ -161,6 +161,9 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 			var b strings.Builder
 			for i := len(out.StackEvents) - 1; i >= 0; i-- {
 				e := out.StackEvents[i]
+				if i > 0 && !e.Timestamp.Before(*out.StackEvents[i-1].Timestamp) {
+					t.Errorf("event %d is not before the next", i)
+				}
 				fmt.Fprintf(&b, "%s %s", *e.LogicalResourceId, *e.ResourceStatus)
 				if r := opt.Val(e.ResourceStatusReason); r != "" {
 					b.WriteString(" | " + strings.TrimSpace(r))

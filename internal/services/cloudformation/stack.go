@@ -154,11 +154,11 @@ func (s *Service) begin(ctx context.Context, rq *call.Authorized, st *stackRecor
 				return err
 			}
 		}
-		seq, err := sc.lastEvent(tx, st.ID)
+		seq, last, err := sc.lastEvent(tx, st.ID)
 		if err != nil {
 			return err
 		}
-		return s.stackEvent(tx, st, seq+1)
+		return s.stackEvent(tx, st, seq+1, after(last, s.d.Clock.Now()))
 	})
 	if errors.Is(err, errChanged) {
 		return fault.Of(fault.Validation, "Stack:%s is in the middle of another operation and can not be updated.", st.ID)

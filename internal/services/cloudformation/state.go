@@ -285,20 +285,34 @@ func (sc scope) resources(rd data.Reader, stack string) (map[string]*resourceRec
 	return out, nil
 }
 
-// lastEvent returns the number of a stack's latest event.
-func (sc scope) lastEvent(rd data.Reader, stack string) (int64, error) {
+// lastEvent returns the number and the time of a stack's latest event.
+func (sc scope) lastEvent(rd data.Reader, stack string) (n int64, at time.Time, err error) {
 	prefix := sc.key("event", stack)
 	for p, err := range rd.Scan(prefix, data.PrefixEnd(prefix), true) {
 		if err != nil {
-			return 0, err
+			return 0, at, err
 		}
 		parts, ok := data.Parts(p.Key)
 		if !ok {
-			return 0, fmt.Errorf("cloudformation: an event's key is damaged")
+			return 0, at, fmt.Errorf("cloudformation: an event's key is damaged")
 		}
-		var n int64
-		_, err := fmt.Sscanf(parts[len(parts)-1], "%d", &n)
-		return n, err
+		if _, err := fmt.Sscanf(parts[len(parts)-1], "%d", &n); err != nil {
+			return 0, at, err
+		}
+		var e eventRecord
+		err := decode(p.Value, &e)
+		return n, e.At, err
 	}
-	return 0, nil
+	return 0, at, nil
+}
+
+// after is when an event is said to be that comes now, after another one: clients
+// put events in the order of their times, which have milliseconds, so no two of a
+// stack have the same.
+func after(last, now time.Time) time.Time {
+	now = now.Truncate(time.Millisecond)
+	if next := last.Add(time.Millisecond); now.Before(next) {
+		return next
+	}
+	return now
 }
