@@ -18,32 +18,32 @@ func (im *importer) models() {
 	if c := child(im.root, "components"); c != nil {
 		schemas = child(c, "schemas")
 	}
+	im.schemas = schemas
 	for _, name := range sorted(schemas) {
 		if !definition.ModelName(name) {
 			im.fail("Unable to create model for '%s': Model name must be alphanumeric: %s", name, name)
 			continue
 		}
-		if missing := im.unknown(schemas[name], schemas); len(missing) > 0 {
-			for i, m := range missing {
-				missing[i] = "Invalid model specified: " + m
-			}
-			im.fail("Unable to create model for '%s': Invalid model specified: Validation Result: warnings : [], errors : [%s]", name, strings.Join(missing, ", "))
-			continue
+		if im.refers(name, schemas[name]) {
+			im.addModel(name, schemas[name])
 		}
-		im.addModel(name, schemas[name])
 	}
 }
 
-// unknown lists the models that a schema refers to and that are not there.
-func (im *importer) unknown(schema any, schemas object) (missing []string) {
+// refers checks that the models to which a schema refers are there.
+func (im *importer) refers(name string, schema any) bool {
+	var missing []string
 	definition.References(schema, func(ref string) string {
-		name, _ := definition.Referred(ref)
-		if name != "" && schemas[name] == nil && definition.ModelName(name) {
-			missing = append(missing, name)
+		n, _ := definition.Referred(ref)
+		if n != "" && im.schemas[n] == nil {
+			missing = append(missing, "Invalid model specified: "+n)
 		}
 		return ref
 	})
-	return missing
+	if missing != nil {
+		im.fail("Unable to create model for '%s': Invalid model specified: Validation Result: warnings : [], errors : [%s]", name, strings.Join(missing, ", "))
+	}
+	return missing == nil
 }
 
 func (im *importer) addModel(name string, schema any) {
@@ -110,6 +110,9 @@ func (im *importer) inline(schema object) string {
 		name := "MODEL" + hex.EncodeToString(sum[:n])
 		m := im.api.Models[name]
 		if m == nil {
+			if !im.refers(name, schema) {
+				return ""
+			}
 			im.addModel(name, schema)
 			return name
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/definition"
@@ -44,8 +45,10 @@ type importer struct {
 	api          *definition.API
 	newID        func() string
 	base         string // before every path
+	schemas      object // by name
 	undocumented bool
-	parts        map[definition.Location]int // in the document's parts
+	parts        map[definition.Location]bool // that the document has
+	explicit     *definition.Parts
 	errors       []string
 }
 
@@ -88,11 +91,12 @@ func parse(body []byte, opt Options) (*importer, error) {
 		return nil, errInput
 	}
 	info := child(o, "info")
-	im := &importer{root: o, newID: opt.NewID, api: definition.New(opt.Root), undocumented: opt.Undocumented, parts: map[definition.Location]int{}}
+	im := &importer{root: o, newID: opt.NewID, api: definition.New(opt.Root), undocumented: opt.Undocumented, parts: map[definition.Location]bool{}}
 	im.doc = &Document{Title: text(info["title"]), Description: text(info["description"]), Version: text(info["version"]), API: im.api}
 	if err := im.basePath(opt.BasePath); err != nil {
 		return nil, err
 	}
+	im.explicitParts()
 	im.settings()
 	im.schemes()
 	im.models()
@@ -107,6 +111,7 @@ func parse(body []byte, opt Options) (*importer, error) {
 		im.path(p, item)
 	}
 	im.documentation()
+	slices.SortFunc(im.doc.Parts, func(x, y definition.Part) int { return strings.Compare(x.Location.Named(), y.Location.Named()) })
 	return im, nil
 }
 
