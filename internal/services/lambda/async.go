@@ -202,6 +202,9 @@ func (a *async) attempt(ctx context.Context, k key, e *event) *event {
 		out, err = a.s.plane.invoke(ctx, f, f.resolve(e.Qualifier, a.s.random), &invocation{
 			id: e.ID, payload: e.Payload, trace: e.Trace, arn: k.arn(e.Qualifier), context: e.Context,
 		})
+		if stopped, yes := recursive(err); yes {
+			return a.report(f, e, conditionRetries, stopped)
+		}
 		if err == nil && out.failure == "" {
 			return a.report(f, e, conditionSuccess, out)
 		}

@@ -197,6 +197,9 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		return outcome{}, errStopping()
 	}
 	defer p.work.done()
+	if err := f.recursion(inv); err != nil {
+		return outcome{}, err
+	}
 	pool, err := f.pools.pool(v)
 	if err != nil {
 		return outcome{}, err

@@ -33,6 +33,10 @@ type functionProperties struct {
 	TracingConfig                *modeProperty      `cfn:"TracingConfig"`
 	Layers                       []string           `cfn:"Layers"`
 	Tags                         []tagProperty      `cfn:"Tags"`
+	RecursiveLoop                *string            `cfn:"RecursiveLoop"`
+	SnapStart                    *snapStartProperty `cfn:"SnapStart"`
+	CodeSigningConfigArn         *string            `cfn:"CodeSigningConfigArn"`
+	RuntimeManagementConfig      *managedProperty   `cfn:"RuntimeManagementConfig"`
 }
 
 type codeProperty struct {
@@ -217,11 +221,38 @@ func createFunctionResource(ctx context.Context, rq *resource.Request, p *functi
 		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Code: code, Description: p.Description,
 		Timeout: p.Timeout, MemorySize: p.MemorySize, PackageType: p.PackageType, Environment: p.environment(), TracingConfig: p.tracing(),
 		Tags: p.tags(rq), Layers: p.Layers, Architectures: p.Architectures, EphemeralStorage: p.ephemeral(), LoggingConfig: p.logging(),
+		SnapStart: p.snapStart(), CodeSigningConfigArn: p.CodeSigningConfigArn,
 	})
 	if err != nil {
 		return resource.State{}, err
 	}
-	return functionState(rq, name), setReserved(ctx, rq, name, nil, p.ReservedConcurrentExecutions)
+	return functionState(rq, name), setBeside(ctx, rq, name, &functionProperties{}, p)
+}
+
+// setBeside sets what operations of their own set.
+func setBeside(ctx context.Context, rq *resource.Request, name string, old, p *functionProperties) error {
+	if err := setReserved(ctx, rq, name, old.ReservedConcurrentExecutions, p.ReservedConcurrentExecutions); err != nil {
+		return err
+	}
+	if loop := opt.Or(p.RecursiveLoop, api.RecursiveLoopTerminate); loop != opt.Or(old.RecursiveLoop, api.RecursiveLoopTerminate) {
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.PutFunctionRecursionConfig, &api.PutFunctionRecursionConfigRequest{FunctionName: &name, RecursiveLoop: &loop}); err != nil {
+			return err
+		}
+	}
+	if opt.Val(p.CodeSigningConfigArn) != opt.Val(old.CodeSigningConfigArn) && opt.Val(p.CodeSigningConfigArn) != "" {
+		_, err := call.Do(ctx, rq.Caller, rq.As, api.PutFunctionCodeSigningConfig, &api.PutFunctionCodeSigningConfigRequest{FunctionName: &name, CodeSigningConfigArn: p.CodeSigningConfigArn})
+		if err != nil {
+			return err
+		}
+	}
+	m := p.RuntimeManagementConfig
+	if m == nil {
+		return nil
+	}
+	_, err := call.Do(ctx, rq.Caller, rq.As, api.PutRuntimeManagementConfig, &api.PutRuntimeManagementConfigRequest{
+		FunctionName: &name, UpdateRuntimeOn: &m.UpdateRuntimeOn, RuntimeVersionArn: m.RuntimeVersionArn,
+	})
+	return err
 }
 
 func setReserved(ctx context.Context, rq *resource.Request, name string, old, n *int32) error {
@@ -260,6 +291,7 @@ func updateFunctionResource(ctx context.Context, rq *resource.Request, name stri
 		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Description: new(opt.Val(p.Description)),
 		Timeout: new(opt.Or(p.Timeout, defaultTimeout)), MemorySize: new(opt.Or(p.MemorySize, defaultMemory)),
 		Environment: env, TracingConfig: p.tracing(), Layers: layers, EphemeralStorage: eph, LoggingConfig: log,
+		SnapStart: p.snapStart(),
 	})
 	if err != nil {
 		return resource.State{}, err
@@ -271,7 +303,7 @@ func updateFunctionResource(ctx context.Context, rq *resource.Request, name stri
 	if err != nil {
 		return resource.State{}, err
 	}
-	if err := setReserved(ctx, rq, name, old.ReservedConcurrentExecutions, p.ReservedConcurrentExecutions); err != nil {
+	if err := setBeside(ctx, rq, name, old, p); err != nil {
 		return resource.State{}, err
 	}
 	return functionState(rq, name), setTags(ctx, rq, name, old, p)

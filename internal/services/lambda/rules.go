@@ -215,6 +215,9 @@ type refused struct {
 }
 
 func (r *refused) check() error {
+	if err := checkSnapStart(r.snapStart); err != nil {
+		return err
+	}
 	vpc := r.vpc != nil && (len(r.vpc.SubnetIds) > 0 || len(r.vpc.SecurityGroupIds) > 0 || opt.Val(r.vpc.Ipv6AllowedForDualStack))
 	return refuse(r.operation,
 		setting{"VpcConfig", vpc},
@@ -223,7 +226,6 @@ func (r *refused) check() error {
 		setting{"TracingConfig with Mode Active", r.tracing != nil && opt.Or(r.tracing.Mode, "PassThrough") != "PassThrough"},
 		setting{"FileSystemConfigs", len(r.fileSystems) > 0},
 		setting{"ImageConfig", r.image != nil && (len(r.image.EntryPoint) > 0 || len(r.image.Command) > 0 || opt.Val(r.image.WorkingDirectory) != "")},
-		setting{"SnapStart with ApplyOn PublishedVersions", r.snapStart != nil && opt.Or(r.snapStart.ApplyOn, "None") != "None"},
 		setting{"CapacityProviderConfig", r.capacity != nil},
 		setting{"DurableConfig", r.durable != nil},
 	)

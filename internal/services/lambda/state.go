@@ -39,6 +39,8 @@ type record struct {
 	// Policies and Async go by qualifier: "" is the function itself.
 	Policies map[string]*resourcePolicy `json:"policies,omitempty"`
 	Async    map[string]*asyncConfig    `json:"async,omitempty"`
+	// Recursion is Terminate, also as "", or Allow.
+	Recursion string `json:"recursion,omitempty"`
 	// Provisioned goes by version or alias.
 	Provisioned map[string]*provisioned `json:"provisioned,omitempty"`
 	URLs        map[string]*urlConfig   `json:"urls,omitempty"`

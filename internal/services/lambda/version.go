@@ -18,7 +18,6 @@ func (s *Service) versionBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.PublishVersion, on("lambda:PublishVersion", func(in *api.PublishVersionRequest) (n, q *string) { return in.FunctionName, nil }), s.publishVersion),
 		call.Bind(api.ListVersionsByFunction, on("lambda:ListVersionsByFunction", func(in *api.ListVersionsByFunctionRequest) (n, q *string) { return in.FunctionName, nil }), s.listVersionsByFunction),
-		call.Bind(api.GetFunctionCodeSigningConfig, on("lambda:GetFunctionCodeSigningConfig", func(in *api.GetFunctionCodeSigningConfigRequest) (n, q *string) { return in.FunctionName, nil }), s.getFunctionCodeSigningConfig),
 	}
 }
 
@@ -109,17 +108,4 @@ func (s *Service) listVersionsByFunction(ctx context.Context, rq *call.Authorize
 		last = v.Version
 	}
 	return out, nil
-}
-
-// getFunctionCodeSigningConfig answers as AWS does for a function without code
-// signing, which all are; Terraform asks for it.
-func (s *Service) getFunctionCodeSigningConfig(ctx context.Context, rq *call.Authorized, in *api.GetFunctionCodeSigningConfigRequest) (*api.GetFunctionCodeSigningConfigResponse, error) {
-	k, err := unqualified(rq, in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.existing(ctx, k, ""); err != nil {
-		return nil, err
-	}
-	return &api.GetFunctionCodeSigningConfigResponse{FunctionName: &k.name, CodeSigningConfigArn: new("")}, nil
 }
