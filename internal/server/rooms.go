@@ -14,6 +14,7 @@ import (
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/gen"
+	"github.com/tierra-cloud/tierra/internal/services/acm"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway"
 	"github.com/tierra-cloud/tierra/internal/services/cloudcontrol"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
@@ -56,13 +57,17 @@ func (s *Server) furnish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	certificates, err := acm.New(acm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Key: s.secrets.DataKey, Authority: s.authority})
+	if err != nil {
+		return err
+	}
 	s.board.Plug(
 		identity,
 		sts.New(sts.Deps{Clock: s.clock, Mint: identity, Lenient: s.config.Mode != call.Enforce}),
 		logs.New(logs.Deps{Store: s.store, Clock: s.clock, IDs: s.ids}),
 		s3.New(s3.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Host: s.board.Host, Key: s.secrets.DataKey}),
 		dynamodb.New(dynamodb.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
-		keys,
+		keys, certificates,
 		secretsmanager.New(secretsmanager.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
