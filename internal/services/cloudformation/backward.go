@@ -117,6 +117,9 @@ func (r *run) reverse(ctx context.Context, g graph.Graph, f func(id string) (boo
 // remove removes x, which is or was rec's resource. The error is the store's.
 func (r *run) remove(ctx context.Context, rec *resourceRecord, x *existing, keep bool) (bool, error) {
 	own := rec.Physical == x.Physical
+	if _, imported := r.st.Op.Import[rec.ID]; imported && own {
+		keep = true // it was there before
+	}
 	status := func(s, reason string) error {
 		c := *r.rec(rec.ID)
 		if own {

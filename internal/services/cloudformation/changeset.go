@@ -109,8 +109,8 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	switch {
 	case kind != api.ChangeSetTypeImport && len(in.ResourcesToImport) > 0:
 		return nil, fault.Of(fault.Validation, "ResourcesToImport can only be specified for change sets of the type IMPORT")
-	case opt.Val(in.ImportExistingResources):
-		return nil, fault.Of(fault.Validation, "ImportExistingResources is not supported: name the resources in a change set of the type IMPORT")
+	case kind == api.ChangeSetTypeImport && opt.Val(in.ImportExistingResources):
+		return nil, fault.Of(fault.Validation, "ImportExistingResources cannot be specified for change sets of the type IMPORT")
 	case in.DeploymentMode != nil:
 		return nil, fault.Of(fault.Validation, "DeploymentMode %s is not supported yet", *in.DeploymentMode)
 	}
@@ -160,6 +160,11 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 			return nil, err
 		}
 		if c.Changes, err = imports(c.Changes, c.Import); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Val(in.ImportExistingResources) {
+		if c.Import, err = s.adopt(ctx, rq, st, c, p); err != nil {
 			return nil, err
 		}
 	}
@@ -287,7 +292,7 @@ func (s *Service) executeChangeSet(ctx context.Context, rq *call.Authorized, in 
 			st.Spec = "" // there is nothing to go back to
 		}
 		s.update(st, rq, &c.Spec, token, false, false)
-		st.Status, st.Op.Kind, st.Op.Import = api.StackStatusImportInProgress, "import", c.Import
+		st.Status, st.Op.Kind = api.StackStatusImportInProgress, "import"
 	} else if c.Type == api.ChangeSetTypeUpdate {
 		if !updatable(st.Status) {
 			return nil, fault.Of(fault.Validation, "Stack:%s is in %s state and can not be updated.", st.ID, st.Status)
@@ -306,7 +311,7 @@ func (s *Service) executeChangeSet(ctx context.Context, rq *call.Authorized, in 
 			DeleteRetained: opt.Val(in.RetainExceptOnCreate),
 		}
 	}
-	st.ChangeSet = c.ID
+	st.ChangeSet, st.Op.Import = c.ID, c.Import
 	err = s.begin(ctx, rq, st, &c.Spec, false, func(tx data.Txn) error {
 		// The others were made for the stack as it was.
 		all, err := list[changeSetRecord](tx, sc.key("changeset", st.ID))

@@ -44,7 +44,7 @@
 //
 // # Settings that are refused by name
 //
-// Rollback triggers, notification topics, ImportExistingResources,
+// Rollback triggers, notification topics,
 // CreationPolicy and UpdatePolicy, DeletionPolicy Snapshot, the Hooks section,
 // macros other than AWS::Serverless-2016-10-31 and AWS::LanguageExtensions,
 // dynamic references in outputs, Fn::ValueOf and Fn::ValueOfAll

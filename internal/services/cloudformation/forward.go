@@ -127,8 +127,17 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 		return graph.Halt, nil
 	}
 	rec := r.rec(id)
-	if rec != nil && rec.Op == r.st.Op.ID && (rec.Status == api.ResourceStatusCreateComplete || rec.Status == api.ResourceStatusUpdateComplete) {
+	if rec != nil && rec.Op == r.st.Op.ID && (rec.Status == api.ResourceStatusCreateComplete || rec.Status == api.ResourceStatusUpdateComplete || rec.Status == api.ResourceStatusImportComplete) {
 		return graph.Done, nil // done before a restart
+	}
+	if identifier, exists := r.st.Op.Import[id]; exists {
+		if err := r.importOne(ctx, id, identifier); err != nil {
+			return graph.Halt, err
+		}
+		if rec := r.rec(id); ctx.Err() != nil || rec.Status != api.ResourceStatusImportComplete {
+			return graph.Halt, nil
+		}
+		return graph.Done, nil
 	}
 	props, err := r.plan.properties(id, r.live())
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
@@ -103,6 +104,70 @@ func imports(all []change, ids map[string]string) ([]change, error) {
 	return out, nil
 }
 
+// adopt finds what a change set would create although it exists, by the names that
+// the template gives, and turns those changes into imports. It returns the
+// identifiers by logical id.
+func (s *Service) adopt(ctx context.Context, rq *call.Authorized, st *stackRecord, c *changeSetRecord, p *plan) (map[string]string, error) {
+	sc := scopeOf(rq.Decoded)
+	at := &stackRecord{ID: c.Stack, Name: c.StackName, scope: sc}
+	if st != nil {
+		at = st
+	}
+	out := map[string]string{}
+	var loose []string
+	for i := range c.Changes {
+		x := &c.Changes[i]
+		t := p.types.of(x.Type)
+		if x.Action != api.ChangeActionAdd || t == nil || !t.Reads() {
+			continue
+		}
+		identifier, ok := p.named(x.Logical, t.Identifier)
+		if !ok {
+			continue
+		}
+		physical, known, ok := t.Identified(identifier)
+		if !ok {
+			continue
+		}
+		rec := &resourceRecord{ID: x.Logical, existing: existing{Type: x.Type, Physical: physical}}
+		actual, _, err := t.Read(ctx, s.reader(rq, at, &c.Spec, rec), physical, known)
+		if err != nil || actual == nil {
+			continue // the creation says what is wrong
+		}
+		deletion, _, err := p.policies(x.Logical)
+		if err != nil {
+			return nil, err
+		}
+		if deletion != "Retain" && deletion != "RetainExceptOnCreate" {
+			loose = append(loose, fmt.Sprintf("%s (%s)", x.Logical, identifier))
+		}
+		x.Action, x.Physical, out[x.Logical] = api.ChangeActionImport, physical, identifier
+	}
+	if len(loose) > 0 {
+		return nil, fault.Of(fault.Validation, "CloudFormation is attempting to import some resources because they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are %s", strings.Join(loose, ", "))
+	}
+	return out, nil
+}
+
+// named returns the identifier that a template gives a resource, if it is known
+// before anything is made.
+func (p *plan) named(id string, names []string) (string, bool) {
+	var parts []string
+	for _, name := range names {
+		raw, given := p.tmpl.Resources[id].Properties[name]
+		if !given {
+			return "", false
+		}
+		v, err := p.eval.Eval(raw)
+		text, ok := v.(string)
+		if err != nil || !ok || text == "" {
+			return "", false
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "|"), len(parts) > 0
+}
+
 // importAll takes the resources of the operation into the stack, one after the other.
 func (r *run) importAll(ctx context.Context) error {
 	if err := r.load(ctx, r.st.Spec); err != nil {
@@ -184,7 +249,7 @@ func (r *run) importOne(ctx context.Context, id, identifier string) error {
 	text := template.JSON(rec.Properties)
 	if err != nil {
 		rec.Status, rec.Reason, rec.existing.Physical = api.ResourceStatusImportFailed, r.reason(id, err), ""
-		r.st.Op.Failed = append(r.st.Op.Failed, id)
+		r.failure(id)
 		return r.save(ctx, rec, eventRecord{Physical: physical, Status: rec.Status, Reason: rec.Reason, Properties: text})
 	}
 	rec.Status, rec.Reason = api.ResourceStatusImportComplete, ""

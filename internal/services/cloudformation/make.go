@@ -9,6 +9,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 )
 
@@ -173,6 +174,9 @@ func (r *run) owned(ctx context.Context, kind string, into map[string]bool) erro
 	return r.s.view(ctx, func(rd data.Reader) error {
 		all, err := list[resourceRecord](rd, r.sc.key("resource"))
 		for _, rec := range all {
+			if rec.Status == api.ResourceStatusDeleteSkipped || rec.Status == api.ResourceStatusDeleteComplete {
+				continue // its stack has let go of it
+			}
 			for _, x := range []*existing{&rec.existing, rec.Before, rec.Discard} {
 				if x != nil && x.Type == kind && x.Physical != "" {
 					into[x.Physical] = true

@@ -392,7 +392,9 @@ func (r *run) failure(ids ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.st.Op.Failed = append(r.st.Op.Failed, ids...)
-	r.fail()
+	if r.fail != nil { // there are further steps to be broken off
+		r.fail()
+	}
 }
 
 // failedWords is how the reasons of stack events name what failed.

@@ -114,6 +114,7 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 			set, kind := d.CmdArgs[1].Key, d.CmdArgs[2].Key
 			out, err := calltest.Do(w, api.CreateChangeSet, &api.CreateChangeSetInput{
 				StackName: &o.name, ChangeSetName: &set, ChangeSetType: &kind, TemplateBody: &d.Input, Parameters: o.params, Tags: o.tags, Capabilities: o.caps,
+				ImportExistingResources: new(len(d.CmdArgs) > 3 && d.CmdArgs[3].Key == "existing"),
 			})
 			if err != nil {
 				return status(o.name, err)
