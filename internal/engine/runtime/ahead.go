@@ -138,11 +138,32 @@ func (t *Templates) start(ctx context.Context, cfg Config) (*Environment, error)
 	if tpl == nil {
 		return nil, nil
 	}
-	if err := tpl.begin(ctx, &cfg); err != nil {
+	e := cfg.environment()
+	where := ""
+	if cfg.wantsAPI() {
+		var err error
+		if e.api, err = newHTTPAPI(cfg.Clock, cfg.Network); err != nil {
+			tpl.close()
+			return nil, err
+		}
+		where = e.api.address()
+		e.extend(&cfg, nil)
+	} else if cfg.Network == sandbox.NetworkPrivate {
+		tpl.proc.Listeners()[0].Close() // nobody is to wait for an answer there
+	}
+	if err := tpl.begin(ctx, &cfg, where); err != nil {
+		e.closeTransports()
 		tpl.close()
 		return nil, nil
 	}
-	e := &Environment{clock: cfg.Clock, proc: tpl.proc, t: tpl.t}
+	e.proc, e.t = tpl.proc, tpl.t
+	if e.api != nil {
+		e.ext.attend(tpl.proc)
+		if err := e.api.started(tpl.proc); err != nil {
+			e.Close()
+			return nil, err
+		}
+	}
 	if err := e.attend(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -162,6 +183,9 @@ func (t *Templates) fits(cfg *Config) bool {
 	if t.cfg.Memory <= 0 || cfg.Launcher != t.cfg.Launcher || !cfg.Launcher.Tier().StartAhead ||
 		cfg.Runtime.Protocol != Framed || len(cfg.Mounts) > 0 {
 		return false
+	}
+	if names, err := externalExtensions(cfg.Layers); err != nil || len(names) > 0 {
+		return false // they start first
 	}
 	for _, kv := range cfg.Env {
 		for _, p := range startVariables {
@@ -187,8 +211,11 @@ func (cfg *Config) template() sandbox.Spec {
 		Name: "ahead", Argv: argv, Env: env, Mounts: cfg.Runtime.Mounts, TmpBytes: cfg.TmpBytes, Network: cfg.Network,
 		CPU: sandbox.CPU{Weight: templateWeight},
 	}
+	if cfg.Network == sandbox.NetworkPrivate {
+		spec.Loopback = []uint16{privatePort} // for functions with layers
+	}
 	if cfg.hasDoor() {
-		spec.Loopback = []uint16{cfg.Door.Port}
+		spec.Loopback = append(spec.Loopback, cfg.Door.Port)
 	}
 	return spec
 }
@@ -409,12 +436,12 @@ func (t *Templates) make(spec sandbox.Spec) (*template, error) {
 }
 
 // begin gives the template its function's code, limits and variables.
-func (tpl *template) begin(ctx context.Context, cfg *Config) error {
+func (tpl *template) begin(ctx context.Context, cfg *Config, api string) error {
 	limits := sandbox.Limits{Memory: cfg.Memory, Pids: cfg.pids()}
 	if err := tpl.proc.Complete(ctx, []string{cfg.Code, cfg.Layers}, limits); err != nil {
 		return err
 	}
-	env := strings.Join(cfg.environ(""), "\x00")
+	env := strings.Join(cfg.environ(api), "\x00")
 	msg := binary.LittleEndian.AppendUint32(nil, uint32(len(env)))
 	msg = append(append(msg, kindBegin), env...)
 	_, err := tpl.t.conn.Write(msg)

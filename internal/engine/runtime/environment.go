@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -11,10 +12,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
+	"github.com/tierra-cloud/tierra/internal/kernel/ids"
 )
 
 // The places of a function's parts inside its environment.
@@ -60,8 +63,18 @@ type Config struct {
 	Door Door
 	// InitTimeout limits the time until the runtime is ready; zero: no limit.
 	InitTimeout time.Duration
-	// Log takes what the function writes.
+	// Log takes what the function and its extensions write.
 	Log LogSink
+	// JSONLogs tells that the function's log is of the format JSON.
+	JSONLogs bool
+	// Function tells who the function is.
+	Function Function
+	// Events takes what the platform says of the initialisation and of extensions,
+	// and with AllEvents of each invocation; nil: nobody. Calls may be concurrent.
+	Events    func(Event)
+	AllEvents bool
+	// IDs are for identifiers; nil: the machine's.
+	IDs *ids.Source
 	// Templates are interpreters that were started ahead; nil: none.
 	Templates *Templates
 }
@@ -95,6 +108,15 @@ type Environment struct {
 	proc  sandbox.Process
 	t     transport
 	logs  *logReader
+	// api serves the Runtime API, or the Extensions API beside another transport;
+	// ext are the extensions. Without layers both are nil where t is framed.
+	api       *httpAPI
+	ext       *extensions
+	events    func(Event)
+	allEvents bool
+	function  Function
+	failed    atomic.Bool // it did not end because it was told to
+	ending    sync.Once
 
 	busy    atomic.Bool
 	dead    atomic.Bool
@@ -115,44 +137,57 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	if err := cfg.Runtime.check(cfg); err != nil {
 		return nil, err
 	}
+	external, err := externalExtensions(cfg.Layers)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkExternal(&cfg, external); err != nil {
+		return nil, err
+	}
 	if e, err := cfg.Templates.start(ctx, cfg); e != nil || err != nil {
 		return e, err
 	}
-	var t transport
-	var api string
-	if cfg.Runtime.Protocol == Framed {
-		f, err := newFramed()
-		if err != nil {
-			return nil, err
-		}
-		spec.Files = []*os.File{f.child}
-		t = f
-	} else {
-		h, err := newHTTPAPI(cfg.Clock, cfg.Network)
-		if err != nil {
+	e := cfg.environment()
+	var where string
+	if cfg.wantsAPI() {
+		if e.api, err = newHTTPAPI(cfg.Clock, cfg.Network); err != nil {
 			return nil, err
 		}
 		if cfg.Network == sandbox.NetworkPrivate {
 			spec.Loopback = []uint16{privatePort}
 		}
-		api = h.address()
-		t = h
+		where = e.api.address()
+		e.extend(&cfg, external)
+	}
+	if cfg.Runtime.Protocol == Framed {
+		f, err := newFramed()
+		if err != nil {
+			e.closeTransports()
+			return nil, err
+		}
+		spec.Files = []*os.File{f.child}
+		e.t = f
+	} else {
+		e.t = e.api
 	}
 	if cfg.hasDoor() {
 		spec.Loopback = append(spec.Loopback, cfg.Door.Port)
 	}
-	spec.Env = cfg.environ(api)
+	spec.Env = cfg.environ(where)
+	if e.ext != nil {
+		spec.Companions = e.ext.programs(spec.Env)
+	}
 	proc, err := cfg.Launcher.Launch(ctx, spec)
 	if err != nil {
-		t.close()
+		e.closeTransports()
 		var exec *sandbox.ExecError
 		if errors.As(err, &exec) {
 			return nil, &InitError{Type: typeEntry, Message: fmt.Sprintf("fork/exec %s: %v", exec.Program, exec.Err)}
 		}
 		return nil, err
 	}
-	e := &Environment{clock: cfg.Clock, proc: proc, t: t}
-	if err = t.started(proc); err != nil {
+	e.proc = proc
+	if err := e.started(proc); err != nil {
 		e.Close()
 		return nil, err
 	}
@@ -170,10 +205,9 @@ func (e *Environment) attend(ctx context.Context, cfg Config) (err error) {
 			e.Close()
 		}
 	}()
-	if e.logs, err = newLogReader(e.proc.Output(), cfg.Log); err != nil {
+	if err := e.readLogs(&cfg); err != nil {
 		return err
 	}
-	go e.logs.run()
 	if cfg.hasDoor() {
 		all := e.proc.Listeners()
 		cfg.Door.Serve(all[len(all)-1])
@@ -200,13 +234,33 @@ func (e *Environment) initialise(ctx context.Context, cfg Config) error {
 		defer e.clock.AfterFunc(cfg.InitTimeout, e.expire)()
 	}
 	defer context.AfterFunc(ctx, e.kill)()
-	err := e.t.ready()
-	e.logs.flush()
+	begin := e.clock.Now()
+	e.tellInitStart()
+	err := e.extensionsFirst()
 	if err == nil {
+		if err = e.t.ready(); e.expired.Load() {
+			err = io.EOF
+		}
+	}
+	e.logs.flush()
+	e.tellRuntimeReady(err)
+	if err == nil {
+		err = e.extensionsReady()
+	}
+	if err == nil {
+		e.tellInitReport(begin, nil)
 		return e.proc.SetCPU(cfg.CPU)
 	}
+	err = e.notReady(ctx, cfg, err)
+	e.tellInitReport(begin, err)
+	return err
+}
+
+// notReady is what an initialisation came to whose connection broke.
+func (e *Environment) notReady(ctx context.Context, cfg Config, err error) error {
 	var init *InitError
 	if errors.As(err, &init) {
+		e.failed.Store(true)
 		return err
 	}
 	if errors.Is(err, errFrame) {
@@ -214,10 +268,14 @@ func (e *Environment) initialise(ctx context.Context, cfg Config) error {
 	}
 	st, werr := e.end()
 	switch {
+	case werr != nil && len(e.proc.Members()) > 0:
+		return &InitError{Type: typeEntry, Message: fmt.Sprintf("fork/exec %s: %v", cfg.Runtime.argv(cfg)[0], werr)}
 	case werr != nil:
 		return werr
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case e.ext.failure() != nil:
+		return e.ext.failure()
 	case e.expired.Load():
 		return &InitError{Type: typeTimedOut, Message: fmt.Sprintf("Initialization timed out after %.2f seconds", cfg.InitTimeout.Seconds()), TimedOut: true}
 	case errors.Is(err, errFrame):
@@ -249,18 +307,25 @@ func (e *Environment) Invoke(ctx context.Context, inv *Invocation) (*Result, err
 		defer context.AfterFunc(ctx, e.kill)()
 	}
 	e.logs.begin(inv.RequestID)
+	if e.ext != nil {
+		e.ext.invoke(inv)
+	}
 	res, reusable, err := e.t.roundTrip(inv)
 	if err != nil {
 		if res, err = e.broken(ctx, inv, err); err != nil {
 			return nil, err
 		}
 	} else if !reusable {
+		e.failed.Store(true)
 		e.dead.Store(true)
 	}
 	now := e.clock.Now()
 	e.logs.flush()
 	res.Duration = now.Sub(begin)
 	res.PeakMemory = e.peakMemory(now)
+	if e.detailed() {
+		e.tellRuntimeDone(inv, res, begin)
+	}
 	return res, nil
 }
 
@@ -289,6 +354,8 @@ func (e *Environment) broken(ctx context.Context, inv *Invocation, cause error) 
 		res := failure(typeTimedOut, inv.RequestID, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
 		res.TimedOut = true
 		return res, nil
+	case e.ext.failure() != nil:
+		return e.ext.failure().Result(inv.RequestID), nil
 	case errors.Is(cause, ErrNotDelivered):
 		return nil, cause
 	case errors.Is(cause, errFrame):
@@ -301,20 +368,37 @@ func (e *Environment) broken(ctx context.Context, inv *Invocation, cause error) 
 
 // end makes sure that the process has ended and returns how it did.
 func (e *Environment) end() (sandbox.ExitStatus, error) {
+	e.failed.Store(true)
 	e.dead.Store(true)
 	// A process whose connection ended is usually about to end itself, and how
 	// it does so is what the caller wants to know.
 	select {
-	case <-e.proc.Done():
+	case <-e.proc.Ended():
 	case <-e.clock.After(time.Second):
-		e.kill()
+		e.stopProgram()
+	}
+	if m := e.proc.Members(); len(m) > 0 {
+		<-e.proc.Ended()
+		return m[len(m)-1].Status()
 	}
 	return e.proc.Wait(context.Background())
 }
 
 func (e *Environment) expire() {
 	e.expired.Store(true)
-	e.kill()
+	e.stopProgram()
+}
+
+// stopProgram ends the runtime at once; extensions live on for the shutdown phase.
+func (e *Environment) stopProgram() {
+	if len(e.proc.Members()) == 0 {
+		e.kill()
+		return
+	}
+	e.dead.Store(true)
+	if e.proc.Signal(syscall.SIGKILL) != nil {
+		e.kill()
+	}
 }
 
 func (e *Environment) kill() {
@@ -328,7 +412,7 @@ func (e *Environment) Alive() bool {
 		return false
 	}
 	select {
-	case <-e.proc.Done():
+	case <-e.proc.Ended():
 		return false
 	default:
 		return true
@@ -341,10 +425,15 @@ func (e *Environment) Done() <-chan struct{} { return e.proc.Done() }
 // Process is the sandbox, to freeze and thaw it and to see its use.
 func (e *Environment) Process() sandbox.Process { return e.proc }
 
-// Close kills the environment and waits until nothing of it is left.
+// Close ends the environment and waits until nothing of it is left. Extensions
+// have two seconds for that (the shutdown phase); without them it ends at once.
 func (e *Environment) Close() error {
+	e.dead.Store(true)
+	if e.ext != nil {
+		e.ending.Do(func() { e.ext.finish(e.endReason()) })
+	}
 	e.kill()
-	e.t.close()
+	e.closeTransports()
 	_, err := e.proc.Wait(context.Background())
 	return err
 }
@@ -392,7 +481,8 @@ func (cfg *Config) environ(api string) []string {
 	set("LAMBDA_TASK_ROOT="+taskRoot, "LAMBDA_RUNTIME_DIR="+runtimeRoot, "_HANDLER="+cfg.Handler)
 	if api != "" {
 		set("AWS_LAMBDA_RUNTIME_API=" + api)
-	} else {
+	}
+	if cfg.Runtime.Protocol == Framed {
 		set("_TIERRA_FD=" + strconv.Itoa(framedDescriptor))
 		if cfg.Layers != "" {
 			set("_TIERRA_LAYERS=" + layerRoot)

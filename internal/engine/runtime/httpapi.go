@@ -46,12 +46,16 @@ type httpAPI struct {
 	listener net.Listener
 	where    string
 	peer     peerCheck
+	// ext are the extensions; aside tells that the runtime speaks otherwise.
+	ext   *extensions
+	aside bool
 
 	// parked holds the connection whose next is not answered yet.
 	parked chan *parkedNext
 	first  chan struct{} // closed at the first next
 	failed chan error    // the init error
 	gone   <-chan struct{}
+	over   <-chan struct{}
 
 	mu      sync.Mutex
 	state   apiState
@@ -72,6 +76,7 @@ type exchange struct {
 type parkedNext struct {
 	conn     net.Conn
 	answered chan struct{} // closed when the answer has been written
+	ext      *extensions   // it is an extension's
 }
 
 // newHTTPAPI listens on the host's loopback interface, or leaves that to the
@@ -96,7 +101,7 @@ func newHTTPAPI(c clock.Clock, network sandbox.Network) (*httpAPI, error) {
 func (a *httpAPI) address() string { return a.where }
 
 func (a *httpAPI) started(p sandbox.Process) error {
-	a.gone = p.Done()
+	a.gone, a.over = p.Ended(), p.Done()
 	if l := p.Listeners(); len(l) > 0 {
 		a.listener = l[0]
 	} else {
@@ -278,7 +283,7 @@ func (a *httpAPI) serve(c net.Conn) {
 			}
 			select {
 			case <-last.answered:
-			case <-a.gone:
+			case <-a.end(last):
 				return
 			}
 		}
@@ -300,11 +305,22 @@ func (a *httpAPI) serve(c net.Conn) {
 	}
 }
 
+// end is closed when nobody waits for the answer to a next any more.
+func (a *httpAPI) end(p *parkedNext) <-chan struct{} {
+	if p.ext != nil {
+		return a.over
+	}
+	return a.gone
+}
+
 // handle acts on one request. It returns the request if it is a next that waits for an event.
 func (a *httpAPI) handle(c net.Conn, r *httpRequest) *parkedNext {
 	path, _, _ := strings.Cut(r.path, "?")
+	if p, ok := a.extensionRequest(c, r, path); ok {
+		return p
+	}
 	what, ok := strings.CutPrefix(path, apiRoot)
-	if !ok {
+	if !ok || a.aside {
 		writeError(c, 404, "NotFound", "there is nothing at "+path, r.close)
 		return nil
 	}
@@ -353,6 +369,10 @@ func (a *httpAPI) next(c net.Conn, r *httpRequest) *parkedNext {
 // unpark forgets a next whose connection has ended before it was answered.
 func (a *httpAPI) unpark(p *parkedNext) {
 	if p == nil {
+		return
+	}
+	if p.ext != nil {
+		p.ext.unpark(p)
 		return
 	}
 	a.mu.Lock()

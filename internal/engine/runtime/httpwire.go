@@ -28,6 +28,8 @@ type httpRequest struct {
 	expect      bool // 100-continue
 	errorType   string
 	contentType string
+	// These are of extensions.
+	extensionName, extensionID, acceptFeature, extensionError string
 	// errorBody is of a trailer, in base64.
 	errorBody string
 
@@ -130,6 +132,14 @@ func (r *httpRequest) keep(name, value []byte) {
 		r.errorBody = string(value)
 	case equalFold(name, "lambda-runtime-function-response-mode"):
 		r.streaming = equalFold(value, "streaming")
+	case equalFold(name, "lambda-extension-name"):
+		r.extensionName = string(value)
+	case equalFold(name, "lambda-extension-identifier"):
+		r.extensionID = string(value)
+	case equalFold(name, "lambda-extension-accept-feature"):
+		r.acceptFeature = string(value)
+	case equalFold(name, "lambda-extension-function-error-type"):
+		r.extensionError = string(value)
 	case equalFold(name, "content-type"):
 		r.contentType = string(value)
 	}
