@@ -43,6 +43,9 @@ type Config struct {
 	Memory bool
 	// Listen is the address to listen on: "127.0.0.1:4566". Port 0 takes any.
 	Listen string
+	// HeaderTimeout and BodyTimeout are how long a client may take to send the
+	// header of a request, and the body of one to an API; 0 means 10 and 30 seconds.
+	HeaderTimeout, BodyTimeout time.Duration
 	// Metrics is the address to serve metrics and profiles at; "" means nowhere.
 	Metrics string
 	Mode    call.Mode
@@ -148,6 +151,9 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Pages: s.pages(), Log: s.log,
 	})
 	s.door = listen.New(h, s.handshake, s.log)
+	if c.HeaderTimeout > 0 {
+		s.door.SetHeaderTimeout(c.HeaderTimeout)
+	}
 	s.drain(s.door.Shutdown)
 	s.door.Serve(l, s.fail)
 	if held == nil {

@@ -49,6 +49,10 @@ func New(h http.Handler, configure func(*tls.ClientHelloInfo) (*tls.Config, erro
 // Protocols are what TLS connections may negotiate, the best first.
 func Protocols() []string { return []string{"h2", "http/1.1"} }
 
+// SetHeaderTimeout changes how long a client may take to send a request's header.
+// It is called before Serve.
+func (s *Server) SetHeaderTimeout(d time.Duration) { s.http.ReadHeaderTimeout = d }
+
 // Serve accepts connections on l in the background until Shutdown.
 func (s *Server) Serve(l net.Listener, failed func(error)) {
 	if s.tls != nil {

@@ -94,6 +94,12 @@ const (
 
 // ServeHTTP implements http.Handler.
 func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// The request may have had a length as well, which net/http does not tell, and
+		// who forwarded it may have believed that: nothing behind it is a request.
+		// RFC 9112, section 6.1.
+		w.Header().Set("Connection", "close")
+	}
 	t := p.directory.Locate(r)
 	in := p.incoming(r, t.Region)
 	switch {

@@ -73,6 +73,7 @@ var (
 	forbidden     = &failure{"ACCESS_DENIED", 403, "ForbiddenException", "Forbidden"}
 	noRoute       = &failure{"MISSING_AUTHENTICATION_TOKEN", 403, "MissingAuthenticationTokenException", "Missing Authentication Token"}
 	tooLarge      = &failure{"REQUEST_TOO_LARGE", 413, "RequestTooLargeException", "Request Too Long"}
+	tooSlow       = &failure{"DEFAULT_4XX", 408, "RequestTimeoutException", "Request Timeout"}
 	unsupported   = &failure{"UNSUPPORTED_MEDIA_TYPE", 415, "UnsupportedMediaTypeException", "Unsupported Media Type"}
 	misconfigure  = &failure{"API_CONFIGURATION_ERROR", 500, "InternalServerErrorException", "Internal server error"}
 	badResponse   = &failure{"DEFAULT_5XX", 502, "InternalServerErrorException", "Internal server error"}

@@ -73,7 +73,7 @@ func (x *exchange) decided(s *Service, failed *failure) {
 	}
 	x.notes.admitted, x.notes.refused = s.clock.Now(), failed
 	l := x.notes.log
-	if l == nil || failed == tooLarge {
+	if l == nil || failed == tooLarge || failed == tooSlow {
 		return
 	}
 	switch {
@@ -344,7 +344,7 @@ func (x *exchange) logged(name string, latency time.Duration) string {
 func (x *exchange) loggedDecision(name string) (v string, ok bool) {
 	n := &x.notes
 	refused := n.refused
-	if refused != nil && refused.typ == "REQUEST_TOO_LARGE" || n.admitted.IsZero() {
+	if refused == tooLarge || refused == tooSlow || n.admitted.IsZero() {
 		return "", false
 	}
 	switch name {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/constraint"
@@ -34,6 +35,8 @@ type Deps struct {
 	// of a region, and AccountBurst how many at once; 0 means AWS's 10,000 and 5,000.
 	AccountRate  float64
 	AccountBurst int32
+	// BodyTimeout is how long a caller may take to send a body; 0 means 30 seconds.
+	BodyTimeout time.Duration
 	// Metrics says that somebody reads what Measure yields.
 	Metrics bool
 }
@@ -50,13 +53,14 @@ type Service struct {
 	gate     *call.Gate
 	live     live
 	// verdicts are what authorizers said lately.
-	verdicts verdicts
-	keys     keyrings
-	accounts accounts
-	buckets  buckets // of keys in usage plans
-	usages   usages
-	courier  *delivery.Courier // of access and execution logs
-	ledgers  ledgers
+	verdicts    verdicts
+	keys        keyrings
+	accounts    accounts
+	buckets     buckets // of keys in usage plans
+	usages      usages
+	bodyTimeout time.Duration
+	courier     *delivery.Courier // of access and execution logs
+	ledgers     ledgers
 	// exchanges holds *exchange whose memory is used again.
 	exchanges sync.Pool
 }
@@ -65,6 +69,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, wire: d.Wire, outbound: d.Outbound, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
 	s.accounts.rate, s.accounts.burst = cmp.Or(d.AccountRate, accountRate), cmp.Or(d.AccountBurst, accountBurst)
+	s.bodyTimeout = cmp.Or(d.BodyTimeout, 30*time.Second)
 	s.courier, s.ledgers.on = delivery.New(d.Clock, d.Caller), d.Metrics
 	s.exchanges.New = func() any { return new(exchange) }
 	return s

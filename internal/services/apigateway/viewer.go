@@ -2,11 +2,14 @@ package apigateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
@@ -31,7 +34,7 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	failed := s.find(x, at.ID, at.Path)
 	s.watch(x)
 	if failed == nil {
-		failed = x.read(r)
+		failed = s.receive(w, r, x)
 	}
 	if failed == nil {
 		failed = s.admit(r.Context(), x)
@@ -76,17 +79,29 @@ func (x *exchange) from(at call.Address) {
 	x.rq.Extra = x.extra[:]
 }
 
+// receive reads the body, for which the caller has a time.
+func (s *Service) receive(w http.ResponseWriter, r *http.Request, x *exchange) *failure {
+	if r.ContentLength == 0 || r.Body == nil {
+		return nil
+	}
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(s.clock.Now().Add(s.bodyTimeout)) // a writer without a connection has none
+	failed := x.read(r)
+	if failed == nil {
+		_ = c.SetReadDeadline(time.Time{})
+	}
+	return failed
+}
+
 // read reads the body whole.
 func (x *exchange) read(r *http.Request) *failure {
 	switch {
 	case r.ContentLength > MaxBody:
 		return tooLarge
-	case r.ContentLength == 0 || r.Body == nil:
-		return nil
 	case r.ContentLength > 0:
 		x.rq.Body = make([]byte, r.ContentLength)
 		if _, err := io.ReadFull(r.Body, x.rq.Body); err != nil {
-			return badParameters
+			return unread(err)
 		}
 		return nil
 	}
@@ -96,10 +111,18 @@ func (x *exchange) read(r *http.Request) *failure {
 	case n > MaxBody:
 		return tooLarge
 	case err != nil:
-		return badParameters
+		return unread(err)
 	}
 	x.rq.Body = b.Bytes()
 	return nil
+}
+
+// unread is the failure of a body that could not be read whole.
+func unread(err error) *failure {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return tooSlow
+	}
+	return badParameters
 }
 
 // write sends the answer.
