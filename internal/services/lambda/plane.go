@@ -43,6 +43,7 @@ type pools struct {
 	key     key
 	account *account
 	running atomic.Int64
+	meter   meter
 
 	mu       sync.Mutex
 	versions map[string]*pool
@@ -197,20 +198,35 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		return outcome{}, errStopping()
 	}
 	defer p.work.done()
-	if err := f.recursion(inv); err != nil {
-		return outcome{}, err
-	}
-	pool, err := f.pools.pool(v)
+	leave, err := f.admit(v, inv)
 	if err != nil {
-		return outcome{}, err
-	}
-	leave, err := f.pools.enter(f.rec.Reserved, pool)
-	if err != nil {
+		f.pools.meter.refused(err)
 		return outcome{}, err
 	}
 	defer leave()
+	f.pools.meter.begin()
+	out, err := p.run(ctx, f, v, inv)
+	f.pools.meter.end(out, err)
+	return out, err
+}
+
+// admit lets an invocation in, which leaves with leave, or refuses it.
+func (f *function) admit(v *version, inv *invocation) (leave func(), err error) {
+	if err := f.recursion(inv); err != nil {
+		return nil, err
+	}
+	pool, err := f.pools.pool(v)
+	if err != nil {
+		return nil, err
+	}
+	return f.pools.enter(f.rec.Reserved, pool)
+}
+
+// run runs an event that was admitted.
+func (p *plane) run(ctx context.Context, f *function, v *version, inv *invocation) (outcome, error) {
 	for try := 1; ; try++ {
-		if pool, err = f.pools.pool(v); err != nil {
+		pool, err := f.pools.pool(v)
+		if err != nil {
 			return outcome{}, err
 		}
 		e, err := pool.take(ctx)
@@ -223,7 +239,9 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		if err != nil {
 			return outcome{}, err
 		}
+		left := f.pools.meter.placed(pool, e)
 		out, err := e.serve(inv)
+		left()
 		pool.give(e)
 		if errors.Is(err, engine.ErrNotDelivered) && try < maxDeliveries {
 			continue

@@ -25,6 +25,7 @@ type provision struct {
 	have    int            // that there are, with busy ones
 	making  int            // that start
 	failure error          // why the last one could not be had
+	asked   atomic.Bool    // want is not 0
 	// granted is what of the account's concurrency belongs to the version, and
 	// inside the invocations that use it.
 	granted, inside atomic.Int64
@@ -57,6 +58,7 @@ func (p *pool) provide(want int, reserved bool) {
 		granted = 0 // it is the function's already
 	}
 	p.granted.Store(int64(granted))
+	p.asked.Store(want > 0)
 	if p.want != want {
 		p.want, p.failure = want, nil
 	}

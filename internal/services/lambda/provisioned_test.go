@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
@@ -84,6 +85,14 @@ func TestProvisionedConcurrency(t *testing.T) {
 	for range 2 {
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	}
+
+	counted := map[string]float64{}
+	st.room.Measure(func(m *call.Measure) { counted[m.Name] = m.Sum })
+	for name, want := range map[string]float64{"Invocations": 5, "ProvisionedConcurrencyInvocations": 4, "ProvisionedConcurrencySpilloverInvocations": 1, "ConcurrentExecutions": 1 + 1 + 1 + 2 + 3, "ProvisionedConcurrentExecutions": 1 + 1 + 1 + 2, "Errors": 0} {
+		if counted[name] != want {
+			t.Errorf("%s is %v", name, counted[name])
 		}
 	}
 
