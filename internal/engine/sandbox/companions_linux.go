@@ -101,7 +101,8 @@ func (p *plan) become(s *script, prog Program, files, member int) {
 	}
 	s.call("entering "+dir, unix.SYS_CHDIR, s.str(dir))
 	s.call("hiding descriptors", unix.SYS_CLOSE_RANGE, 3+files, everyDescriptor, unix.CLOSE_RANGE_CLOEXEC)
-	s.optional(s.call(prog.Argv[0], unix.SYS_EXECVE, s.str(prog.Argv[0]), s.strs(prog.Argv), s.strs(prog.Env)))
+	last := p.search(s, prog)
+	s.optional(s.call(prog.Argv[0], unix.SYS_EXECVE, s.str(last), s.strs(prog.Argv), s.strs(prog.Env)))
 	p.tell(s, 'L', member, scratch, 8)
 	s.call("ending", unix.SYS_EXIT_GROUP, 127)
 }

@@ -120,6 +120,20 @@ func attempt(what string, args []string) {
 				fmt.Printf("read %s: %q, %v\n", path, b, err)
 			}
 		}
+	case "list":
+		for _, path := range args {
+			all, err := os.ReadDir(path)
+			if err != nil {
+				fmt.Println(err)
+			}
+			fmt.Print(path, ":")
+			for _, e := range all {
+				if !strings.HasPrefix(e.Name(), "lib") { // where this program's own may be
+					fmt.Print(" ", e.Name())
+				}
+			}
+			fmt.Println()
+		}
 	case "bomb":
 		for keep := [][]byte{}; ; {
 			b := make([]byte, 1<<20)

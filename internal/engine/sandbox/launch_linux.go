@@ -30,6 +30,7 @@ type launcher struct {
 	privileged bool     // the server is the host's root
 	forks      *forker
 	users      *users
+	roots      roots
 
 	mu     sync.Mutex
 	seq    int
@@ -44,7 +45,7 @@ func (l *launcher) Tier() Tier { return l.tier }
 
 // Launch implements Launcher.
 func (l *launcher) Launch(ctx context.Context, spec Spec) (Process, error) {
-	if len(spec.Argv) == 0 || !filepath.IsAbs(spec.Argv[0]) {
+	if len(spec.Argv) == 0 || spec.Root == nil && !filepath.IsAbs(spec.Argv[0]) {
 		return nil, errors.New("launching: the program must be named by its absolute path")
 	}
 	p, err := l.launch(ctx, spec, false, nil)
@@ -80,7 +81,13 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool, late []str
 	if err := l.skeleton.refresh(); err != nil {
 		return nil, err
 	}
-	plan.binds = slices.Clone(l.skeleton.system)
+	if spec.Root != nil {
+		if err := l.own(plan); err != nil {
+			return nil, err
+		}
+	} else {
+		plan.binds = slices.Clone(l.skeleton.system)
+	}
 	for _, m := range spec.Mounts {
 		if l.visible(m) {
 			continue
@@ -375,7 +382,7 @@ func (l *launcher) Close() error {
 	if l.cgroups != nil {
 		errs = append(errs, l.cgroups.close())
 	}
-	errs = append(errs, l.machine.Close(), os.RemoveAll(l.skeleton.dir))
+	errs = append(errs, l.machine.Close(), os.RemoveAll(l.skeleton.dir), os.RemoveAll(l.roots.dir))
 	return errors.Join(errs...)
 }
 

@@ -133,6 +133,7 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 		cfg: cfg, machine: machine, skeleton: k, filter: filter, cgroups: cg, privileged: privileged, forks: newForker(),
 		users: &users{base: userBase + int(h.Sum32()%1024)*userSpan}, live: map[*process]bool{},
 	}
+	l.roots.dir = filepath.Join(cfg.StateDir, "roots")
 	what := "namespaces as an ordinary user"
 	fix := "use Linux 5.12 or newer and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or run as root"
 	if privileged {
@@ -151,7 +152,11 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 	lateErr := l.tryLate(ctx)
 	report.add("start ahead", lateErr, "runtimes are started before it is known for which function",
 		"run as root; until then every environment starts its runtime afresh")
+	overlayErr := l.tryOverlay(ctx)
+	report.add("overlayfs", overlayErr, "the layers of container images are joined",
+		"run as root, with overlayfs in the kernel; until then images are copied, each into a folder of its own")
 	l.tier = l.describe(netErr == nil, lateErr == nil)
+	l.tier.Overlay = overlayErr == nil
 	return l, nil
 }
 

@@ -70,6 +70,9 @@ func (l *plainLauncher) Launch(ctx context.Context, spec Spec) (_ Process, err e
 	if len(spec.Argv) == 0 || !filepath.IsAbs(spec.Argv[0]) {
 		return nil, errors.New("launching: the program must be named by its absolute path")
 	}
+	if spec.Root != nil {
+		return nil, errors.New("launching: a root of its own is not to be had without namespaces")
+	}
 	if spec.Network == NetworkPrivate || len(spec.Loopback) > 0 {
 		return nil, errors.New("launching: a private network is not to be had without namespaces")
 	}

@@ -134,6 +134,8 @@ type Spec struct {
 	// Mounts are the folders and files of the host that are visible inside,
 	// all read-only, besides the system's own.
 	Mounts []Mount
+	// Root is a root file system of the sandbox's own; nil: the host's system folders.
+	Root *Root
 	// TmpBytes is the size of the private /tmp; it is held in memory and counts
 	// against Memory. Zero gives a /tmp of 16 MiB.
 	TmpBytes int64
@@ -219,6 +221,8 @@ type Tier struct {
 	// OwnRoot tells whether Mounts appear at their targets. Where they cannot,
 	// the launcher rewrites the targets in Argv, Env and Dir to the sources.
 	OwnRoot bool
+	// Overlay tells whether Root.Layers can be joined.
+	Overlay bool
 	// MemoryLimit tells whether Spec.Memory and Spec.Pids are enforced.
 	MemoryLimit bool
 	// StartAhead tells whether Launcher.Prepare works.

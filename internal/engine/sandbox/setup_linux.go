@@ -63,6 +63,9 @@ type plan struct {
 	late []string
 	// kept are the descriptors that companions need.
 	kept keptOpen
+	// lower are the folders that are joined at root, named as they are found in the
+	// folder layers; "" where root is a folder as it is.
+	lower, layers string
 }
 
 // script is the whole way from a fresh process in new namespaces to the program.
@@ -96,7 +99,7 @@ func (p *plan) mounts(s *script) {
 	s.call("naming the process", unix.SYS_PRCTL, unix.PR_SET_NAME, s.str("tierra-sandbox"), 0, 0, 0)
 	none, root := s.str(""), s.str(p.root)
 	s.call("making mounts private", unix.SYS_MOUNT, none, s.str("/"), 0, unix.MS_REC|unix.MS_PRIVATE, 0)
-	s.call("mounting the root", unix.SYS_MOUNT, root, root, 0, unix.MS_BIND, 0)
+	p.mountRoot(s)
 	s.call("entering the root", unix.SYS_CHDIR, root)
 	locked := s.put(append(mountAttr(unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV), make([]byte, 24)...))
 	dot := s.str(".")
@@ -284,5 +287,6 @@ func (p *plan) execute(s *script) {
 		return
 	}
 	s.call("hiding descriptors", unix.SYS_CLOSE_RANGE, 3+len(p.spec.Files), everyDescriptor, unix.CLOSE_RANGE_CLOEXEC)
-	s.call(p.spec.Argv[0], unix.SYS_EXECVE, s.str(p.spec.Argv[0]), s.strs(p.spec.Argv), s.strs(p.spec.Env))
+	last := p.search(s, Program{p.spec.Argv, p.spec.Env, dir})
+	s.call(p.spec.Argv[0], unix.SYS_EXECVE, s.str(last), s.strs(p.spec.Argv), s.strs(p.spec.Env))
 }

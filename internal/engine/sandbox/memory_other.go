@@ -1,0 +1,7 @@
+//go:build !linux
+
+package sandbox
+
+// MachineMemory is how much memory the machine has, in bytes; 0 if that is not
+// known.
+func MachineMemory() int64 { return 0 }
