@@ -77,7 +77,7 @@ func (p *process) stop(s syscall.Signal) {
 
 // serve starts the server on a data folder.
 func (b *bench) serve(dir string) (*process, error) {
-	p, err := start(b.tierra, "serve", "--listen", "127.0.0.1:0", "--data", dir)
+	p, err := start(b.tierra, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--api-rate", "1000000")
 	if err != nil {
 		return nil, err
 	}

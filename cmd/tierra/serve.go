@@ -16,6 +16,8 @@ import (
 
 // serverFlags are what `serve` and `up` share.
 type serverFlags struct {
+	apiRate int32
+
 	data, listen, auth, metrics, log, network string
 	templateMemory                            int64 // in MiB
 }
@@ -26,6 +28,7 @@ func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
 	to.StringVar(&f.data, "data", "", dataHelp)
 	to.StringVar(&f.listen, "listen", "127.0.0.1:4566", "address to listen on")
 	chooseVar(to, &f.auth, "auth", "enforce", "enforce: signatures and policies decide; audit: let through and record what would have been refused; off: accept any key", "enforce", "audit", "off")
+	to.Int32Var(&f.apiRate, "api-rate", 10_000, "requests per second that an account may send to its APIs in a region, and half as many at once; more are throttled")
 	to.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/ (off unless given)")
 	chooseVar(to, &f.log, "log", level, "how much to log", "debug", "info", "warn", "error")
 	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: they reach the server and nothing else", "host", "private")
@@ -50,7 +53,8 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	}
 	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
 	return server.Start(ctx, server.Config{
-		Data: folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
+		APIRate: f.apiRate,
+		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
 		Version: version, Path: os.Getenv("PATH"), Home: home, TemplateMemory: f.templateMemory << 20,
 	})
 }

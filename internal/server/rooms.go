@@ -72,7 +72,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,
-			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(),
+			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), AccountRate: s.config.APIRate,
 			Metrics: s.config.Metrics != "", BodyTimeout: s.config.BodyTimeout}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
 			Presign: s.presign, Signer: s.secrets.Account}),

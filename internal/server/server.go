@@ -53,7 +53,10 @@ type Config struct {
 	// TemplateMemory is what interpreters that wait for functions may hold
 	// together, in bytes; 0 starts none ahead.
 	TemplateMemory int64
-	Log            *slog.Logger
+	// APIRate is how many requests per second an account may send to its APIs in a
+	// region, and half as many at once; 0 means AWS's 10,000.
+	APIRate int32
+	Log     *slog.Logger
 	// Version is what the platform's own pages say.
 	Version string
 	// Path (as the variable PATH) and Home are where interpreters are looked for.

@@ -89,7 +89,7 @@ func (s *Service) authorize(ctx context.Context, x *exchange) *failure {
 	}
 	x.verdict = v
 	x.rq.Authorizer = v.object(s.clock.Now().Sub(began))
-	d := x.evaluate(policy.User, &policy.Sets{Identity: []*policy.Policy{v.policy}})
+	d := x.evaluate(actionInvoke, policy.User, &policy.Sets{Identity: []*policy.Policy{v.policy}})
 	switch {
 	case d.Allowed, own.Allowed && !d.Reason.Explicit():
 		return nil
@@ -104,13 +104,13 @@ func (x *exchange) ownPolicy() policy.Decision {
 	if x.stage.policy == nil {
 		return policy.Decision{}
 	}
-	return x.evaluate(policy.Anonymous, &policy.Sets{Resource: x.stage.policy})
+	return x.evaluate(actionInvoke, policy.Anonymous, &policy.Sets{Resource: x.stage.policy})
 }
 
-// evaluate asks policies whether somebody may make the request.
-func (x *exchange) evaluate(kind policy.Kind, sets *policy.Sets) policy.Decision {
+// evaluate asks policies whether somebody may do something with the request.
+func (x *exchange) evaluate(action string, kind policy.Kind, sets *policy.Sets) policy.Decision {
 	rq := policy.Request{
-		Action: actionInvoke, Resource: x.methodARN(), ResourceAccount: x.stage.account, Context: policy.ContextFunc(x.conditionKey),
+		Action: action, Resource: x.methodARN(), ResourceAccount: x.stage.account, Context: policy.ContextFunc(x.conditionKey),
 	}
 	if rq.Principal.Kind = kind; kind != policy.Anonymous {
 		rq.Principal.Account = x.stage.account

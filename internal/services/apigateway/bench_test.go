@@ -20,7 +20,7 @@ import (
 // with the standard library's reverse proxy in front of a plain handler.
 func BenchmarkHTTP(b *testing.B) {
 	const body = `{"id":"1","name":"Fido"}`
-	w := newWorld(b)
+	w := newWorld(b).unlimited()
 	id := w.newAPI(b, "GET /pets/{id}")
 	w.deploy(b, id, "prod")
 	out := &lambda.InvocationResponse{Payload: []byte(`{"statusCode":200,"headers":{"Content-Type":"application/json"},"body":` + strconv.Quote(body) + `,"isBase64Encoded":false}`)}

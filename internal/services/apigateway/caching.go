@@ -40,9 +40,6 @@ func (c *caching) tell(out *api.MethodSetting) {
 // set sets one of the settings by its name in a patch. known is false if there
 // is none of this name.
 func (c *caching) set(name, value string) (known bool, err error) {
-	if name != "enabled" || value != "false" {
-		return true, refuse("the method setting caching/" + name + " with the value " + value)
-	}
 	switch name {
 	case "enabled":
 		c.Enabled, err = flag("caching/enabled", value)
@@ -96,9 +93,6 @@ func cacheBytes(size string) uint64 {
 // setCache switches the stage's cache on or off, and gives it a size. What is
 // nil stays as it is.
 func (st *stage) setCache(on *bool, size *string) error {
-	if err := refuseAny(given{"cacheClusterEnabled", opt.Val(on)}, given{"cacheClusterSize", size != nil}); err != nil {
-		return err
-	}
 	if size != nil {
 		if cacheBytes(*size) == 0 {
 			return api.BadRequestException("Invalid cache cluster size specified: %s. Must be one of: [0.5, 1.6, 6.1, 13.5, 28.4, 58.2, 118, 237]", *size)

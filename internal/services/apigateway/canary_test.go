@@ -127,7 +127,7 @@ func TestCanaryThrottle(t *testing.T) {
 // TestSwap holds that under load every request sees one deployment whole, while a
 // stage goes from one to the other and back with its variables.
 func TestSwap(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t).unlimited()
 	id := w.newMock(t, "one"+canaryTemplate)
 	one := *calltest.Must(t, w.World, api.CreateDeployment, &api.CreateDeploymentRequest{RestApiId: &id, StageName: new("s"), Variables: map[string]string{"a": "one"}}).Id
 	w.setTemplate(t, id, "two"+canaryTemplate)

@@ -20,7 +20,7 @@
 //
 // # Refused by name
 //
-// Authorization of type COGNITO_USER_POOLS, VPC links, caches, canaries,
+// Authorization of type COGNITO_USER_POOLS, VPC links,
 // access and execution logs, tracing, client certificates, private
 // endpoints, compression, custom domains; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
@@ -42,8 +42,13 @@
 //
 // # Differences
 //
-//   - An account has no throttle of its own, so GetAccount tells none; stages,
-//     methods and usage plans have theirs when they are set.
+//   - The throttle of accounts is the server's (10,000 requests per second and
+//     5,000 at once, as AWS's), and no quota to ask for.
+//   - A cache is memory of this server, taken as answers come and at most as its
+//     size says, and is there at once. What it keeps is the answer after the mapping
+//     of the integration's response, with any status; of cacheDataEncrypted, with
+//     AES-256-GCM under a key that is only in memory. A restart forgets it.
+//   - To promote a canary's variables puts them over the stage's.
 //   - Counts of usage plans are written a second after they change: a crash
 //     forgets at most that second. Weeks begin on Sundays plus the offset.
 //   - A mapping template whose #foreach takes more than 1,000 turns fails, as does

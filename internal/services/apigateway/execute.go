@@ -128,7 +128,7 @@ func (s *Service) carryOut(ctx context.Context, x *exchange, failed *failure) {
 		}
 		x.rq.Binary = len(x.rq.Body) > 0 && x.stage.binary.match(x.header("Content-Type"))
 		if failed = x.validate(); failed == nil {
-			failed = x.end.run.run(ctx, s, x)
+			failed = s.respond(ctx, x)
 		}
 	}
 	if failed != nil {

@@ -34,8 +34,11 @@ func user(account, name string) call.Identity {
 }
 
 // sendAs sends a request that somebody signed; err is what is wrong with the signature.
-func (w *world) sendAs(id call.Identity, err error, method, api, target string) answer {
+func (w *world) sendAs(id call.Identity, err error, method, api, target string, header ...string) answer {
 	r := httptest.NewRequest(method, "http://x"+target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
 	rec := httptest.NewRecorder()
 	at := w.at(api, r.URL.EscapedPath())
 	at.Caller = func(context.Context, []byte) (call.Identity, error) { return id, err }

@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -73,7 +74,7 @@ func integrationAnswer(r *definition.Resource, i *definition.Integration) *api.I
 	out := &api.Integration{
 		Type: &i.Type, HttpMethod: opt.NonZero(i.HTTPMethod), Uri: opt.NonZero(i.URI), Credentials: opt.NonZero(i.Credentials),
 		RequestTemplates: i.Templates, PassthroughBehavior: new(i.PassthroughBehavior()), TimeoutInMillis: new(i.TimeoutMillis()),
-		CacheNamespace: &r.ID, RequestParameters: i.Parameters, ContentHandling: opt.NonZero(i.Convert),
+		CacheNamespace: new(i.Namespace(r)), CacheKeyParameters: i.CacheKeys, RequestParameters: i.Parameters, ContentHandling: opt.NonZero(i.Convert),
 	}
 	for status, x := range i.Responses {
 		if out.IntegrationResponses == nil {
@@ -91,8 +92,6 @@ func integrationResponseAnswer(status string, x *definition.IntegrationResponse)
 func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *api.PutIntegrationRequest) (out *api.Integration, err error) {
 	err = refuseAny(
 		given{"connectionType VPC_LINK", opt.Val(in.ConnectionType) == api.ConnectionTypeVpcLink}, given{"connectionId", in.ConnectionId != nil},
-		given{"cacheNamespace", in.CacheNamespace != nil},
-		given{"cacheKeyParameters", len(in.CacheKeyParameters) > 0},
 		given{"tlsConfig", in.TlsConfig != nil}, given{"integrationTarget", in.IntegrationTarget != nil},
 		given{"responseTransferMode STREAM", opt.Val(in.ResponseTransferMode) == api.ResponseTransferModeStream},
 	)
@@ -102,7 +101,7 @@ func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *a
 	i := &definition.Integration{
 		Type: *in.Type, HTTPMethod: opt.Val(in.IntegrationHttpMethod), URI: opt.Val(in.Uri), Credentials: opt.Val(in.Credentials),
 		Templates: in.RequestTemplates, Passthrough: opt.Val(in.PassthroughBehavior), Timeout: opt.Val(in.TimeoutInMillis),
-		Parameters: in.RequestParameters, Convert: opt.Val(in.ContentHandling),
+		Parameters: in.RequestParameters, Convert: opt.Val(in.ContentHandling), CacheNamespace: opt.Val(in.CacheNamespace), CacheKeys: in.CacheKeyParameters,
 	}
 	if in.TimeoutInMillis != nil && *in.TimeoutInMillis == 0 {
 		i.Timeout = -1 // out of range, unlike an absent one
@@ -156,10 +155,22 @@ func (s *Service) updateIntegration(ctx context.Context, rq *call.Authorized, in
 			},
 			"remove /credentials":     func(_, _ string) error { i.Credentials = ""; return nil },
 			"remove /contentHandling": func(_, _ string) error { i.Convert = ""; return nil },
+			"replace /cacheNamespace": text(&i.CacheNamespace),
+			"remove /cacheNamespace":  func(_, _ string) error { i.CacheNamespace = ""; return nil },
+			"add /cacheKeyParameters/*": func(name, _ string) error {
+				if !slices.Contains(i.CacheKeys, name) {
+					i.CacheKeys = append(i.CacheKeys, name)
+				}
+				return nil
+			},
+			"remove /cacheKeyParameters/*": func(name, _ string) error {
+				i.CacheKeys = slices.DeleteFunc(i.CacheKeys, func(k string) bool { return k == name })
+				return nil
+			},
 		}
 		e.entries("/requestTemplates", &i.Templates)
 		e.entries("/requestParameters", &i.Parameters)
-		err = e.apply(in.PatchOperations, "/cache", "/connection", "/tlsConfig", "/responseTransferMode", "/integrationTarget")
+		err = e.apply(in.PatchOperations, "/connection", "/tlsConfig", "/responseTransferMode", "/integrationTarget")
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func TestMethodThrottle(t *testing.T) {
 	expect("/pets", 200, 200, 200, 200)
 	for _, bad := range []api.PatchOperation{
 		patch("replace", "/*/*/throttling/rateLimit", "x"), patch("replace", "/*/*/throttling/none", "1"), patch("add", "/*/*/throttling/rateLimit", "1"),
-		patch("replace", "/*/*/logging/loglevel", "INFO"), patch("replace", "/*/*/caching/enabled", "true"), patch("replace", "/pets/GET/throttling/rateLimit", "1"),
+		patch("replace", "/*/*/logging/loglevel", "INFO"), patch("replace", "/*/*/caching/enabled", "perhaps"), patch("replace", "/pets/GET/throttling/rateLimit", "1"),
 	} {
 		_, err := calltest.Do(w.World, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &id, StageName: new("s"), PatchOperations: []api.PatchOperation{bad}})
 		if !fault.Is(err, "BadRequestException") {

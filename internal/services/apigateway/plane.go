@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/gateway/cache"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/arn"
 	"github.com/tierra-cloud/tierra/internal/policy"
@@ -65,6 +66,7 @@ type liveStage struct {
 	canary   *liveStage
 	percent  float64
 	canaried string
+	cache    *cache.Cache // nil if the stage has none
 }
 
 // endpoint is a method of a stage, ready to be called.
@@ -76,6 +78,7 @@ type endpoint struct {
 	signed               bool        // IAM decides
 	keyRequired          bool
 	limiter              *rate.Limiter // nil has no limit
+	keep                 *keep         // nil keeps no answers
 	watch                watch
 }
 
@@ -160,7 +163,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 				continue
 			}
 			st.ledger = s.ledgers.of(a, id, api.Name)
-			ls, err := s.compileStage(r, a, id, st)
+			ls, err := s.compileStage(r, a, id, st, was[st.Name])
 			if err != nil {
 				return fmt.Errorf("stage %s of %s: %w", st.Name, id, err)
 			}
@@ -188,8 +191,12 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 	return nil
 }
 
-// compileStage makes a stage callable, with its canary.
-func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*liveStage, error) {
+// compileStage makes a stage callable, with its canary and the cache that it was
+// with before.
+func (s *Service) compileStage(r data.Reader, a area, id string, st *stage, was *liveStage) (*liveStage, error) {
+	if was == nil {
+		was = new(liveStage)
+	}
 	one := func(st *stage, canary bool) (*liveStage, error) {
 		d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
 		switch {
@@ -205,8 +212,12 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*li
 		return ls, err
 	}
 	ls, err := one(st, false)
-	if err != nil || st.Canary == nil {
-		return ls, err
+	if err != nil {
+		return nil, err
+	}
+	ls.cache = s.cacheOf(st, was)
+	if st.Canary == nil {
+		return ls, nil
 	}
 	ls.canaried = "false"
 	if st.Canary.Percent == 0 {
@@ -216,6 +227,12 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage) (*li
 		return nil, fmt.Errorf("canary: %w", err)
 	}
 	ls.percent, ls.canary.canaried = st.Canary.Percent, "true"
+	if ls.canary.cache = ls.cache; !st.Canary.UseStageCache {
+		if was = was.canary; was == nil || was.cache == ls.cache {
+			was = new(liveStage)
+		}
+		ls.canary.cache = s.cacheOf(st, was)
+	}
 	return ls, nil
 }
 
@@ -249,6 +266,9 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			e := &endpoint{resourceID: r.ID, resource: path, run: run, signed: m.Authorization == definition.IAMAuthorization, keyRequired: m.KeyRequired, limiter: st.methodThrottle(path, method), watch: st.watched(path, method)}
+			if e.keep, err = st.keep(r, path, method, m.Integration); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
 			if e.validation, err = compileValidation(d, m); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}

@@ -16,7 +16,7 @@ import (
 // whole: the stage variable that names the function and the one that the event
 // tells always agree, and so does the deployment.
 func TestSnapshots(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t).unlimited()
 	w.f.invoke = func(_ context.Context, name string, event []byte) (*lambda.InvocationResponse, error) {
 		e := string(event)
 		variable := e[strings.Index(e, `"stageVariables":`):strings.Index(e, `,"requestContext"`)]

@@ -32,9 +32,8 @@ type Deps struct {
 	// Gate decides about callers of methods.
 	Gate *call.Gate
 	// AccountRate is how many requests per second an account may send to the APIs
-	// of a region, and AccountBurst how many at once; 0 means AWS's 10,000 and 5,000.
-	AccountRate  float64
-	AccountBurst int32
+	// of a region, and half as many at once; 0 means AWS's 10,000.
+	AccountRate int32
 	// BodyTimeout is how long a caller may take to send a body; 0 means 30 seconds.
 	BodyTimeout time.Duration
 	// Metrics says that somebody reads what Measure yields.
@@ -68,7 +67,8 @@ type Service struct {
 // New makes the room.
 func New(d Deps) *Service {
 	s := &Service{store: d.Store, clock: d.Clock, ids: d.IDs, caller: d.Caller, wire: d.Wire, outbound: d.Outbound, gate: d.Gate, verdicts: newVerdicts(d.Clock)}
-	s.accounts.rate, s.accounts.burst = cmp.Or(d.AccountRate, accountRate), cmp.Or(d.AccountBurst, accountBurst)
+	s.accounts.rate = cmp.Or(float64(d.AccountRate), accountRate)
+	s.accounts.burst = max(int32(s.accounts.rate/2), 1)
 	s.bodyTimeout = cmp.Or(d.BodyTimeout, 30*time.Second)
 	s.courier, s.ledgers.on = delivery.New(d.Clock, d.Caller), d.Metrics
 	s.exchanges.New = func() any { return new(exchange) }

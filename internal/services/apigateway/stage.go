@@ -18,6 +18,9 @@ func (s *Service) stageBindings() []call.Binding {
 		call.Bind(api.GetStages, on(actionGet, func(in *api.GetStagesRequest) string { return below(in.RestApiId, "stages") }), s.getStages),
 		call.Bind(api.UpdateStage, on(actionPatch, func(in *api.UpdateStageRequest) string { return below(in.RestApiId, "stages", *in.StageName) }), s.updateStage),
 		call.Bind(api.DeleteStage, on(actionDelete, func(in *api.DeleteStageRequest) string { return below(in.RestApiId, "stages", *in.StageName) }), s.deleteStage),
+		call.Bind(api.FlushStageCache, on(actionDelete, func(in *api.FlushStageCacheRequest) string {
+			return below(in.RestApiId, "stages", *in.StageName, "cache", "data")
+		}), s.flushStageCache),
 	}
 }
 

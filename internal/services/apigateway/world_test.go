@@ -73,6 +73,13 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// unlimited lets the account send as many requests as it likes. It comes before
+// the first stage.
+func (w *world) unlimited() *world {
+	w.s.accounts.rate, w.s.accounts.burst = 1e9, 1e9
+	return w
+}
+
 // returns makes every function return a payload.
 func (w *world) returns(payload string) {
 	w.f.invoke = func(context.Context, string, []byte) (*lambda.InvocationResponse, error) {

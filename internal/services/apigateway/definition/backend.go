@@ -81,8 +81,14 @@ func (i *Integration) checkMappings() error {
 }
 
 // CheckDeclared checks that the method declares the parameters that its
-// integration takes.
+// integration takes, and one of both those that its cache's keys consist of.
 func (m *Method) CheckDeclared(i *Integration) error {
+	for _, key := range i.CacheKeys {
+		_, declared := m.Parameters[key]
+		if _, mapped := i.Parameters[key]; !declared && !mapped {
+			return problem.New("Invalid cache key parameter specified")
+		}
+	}
 	for _, expr := range i.Parameters {
 		v, err := mapping.Parse(expr)
 		if err != nil {

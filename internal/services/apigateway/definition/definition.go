@@ -73,6 +73,12 @@ type Integration struct {
 	// Parameters are "integration.request.PLACE.NAME" with the expressions of their values.
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Convert    string            `json:"convert,omitempty"` // contentHandling: CONVERT_TO_TEXT, CONVERT_TO_BINARY
+	// CacheNamespace is whose cached answers the integration shares; "" means the
+	// resource's own.
+	CacheNamespace string `json:"cacheNamespace,omitempty"`
+	// CacheKeys are the parameters on which a cached answer depends:
+	// "method.request.path.id", "integration.request.header.X".
+	CacheKeys []string `json:"cacheKeys,omitempty"`
 }
 
 // IntegrationResponse makes a method's response of an integration's.
@@ -207,6 +213,15 @@ func (i *Integration) TimeoutMillis() int32 {
 		return DefaultTimeout
 	}
 	return i.Timeout
+}
+
+// Namespace returns the name of the cached answers that the integration of a
+// method of r shares.
+func (i *Integration) Namespace(r *Resource) string {
+	if i.CacheNamespace == "" {
+		return r.ID
+	}
+	return i.CacheNamespace
 }
 
 // Uses reports whether the method names a model.

@@ -29,7 +29,7 @@ type Vars interface {
 var ContextNames = []string{
 	"accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType", "error.validationErrorString",
 	"extendedRequestId", "httpMethod", "identity.accessKey", "identity.accountId", "identity.apiKey", "identity.apiKeyId", "identity.caller", "identity.sourceIp", "identity.user",
-	"identity.userAgent", "identity.userArn", "path", "protocol", "requestId", "requestTime",
+	"identity.userAgent", "identity.userArn", "isCanaryRequest", "path", "protocol", "requestId", "requestTime",
 	"requestTimeEpoch", "resourceId", "resourcePath", "stage",
 }
 
