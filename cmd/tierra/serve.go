@@ -87,6 +87,7 @@ func serve(ctx context.Context, c serverFlags) error {
 		fmt.Fprintf(os.Stderr, "Metrics at %s\n", s.Metrics())
 	}
 	fmt.Fprintf(os.Stderr, "Point AWS tools here with: eval \"$(tierra env%s)\"\nReady.\n", dataFlag(c.data))
+	settle()
 	select {
 	case <-ctx.Done():
 	case err = <-s.Failed():
