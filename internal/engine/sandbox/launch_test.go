@@ -5,6 +5,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -25,6 +26,14 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "attempt":
 			attempt(os.Args[2], os.Args[3:])
+			os.Exit(0)
+		case "tier":
+			l, _, err := sandbox.Open(context.Background(), sandbox.Config{StateDir: os.Args[2]})
+			if err != nil {
+				panic(err)
+			}
+			fmt.Println(strings.Join(l.Tier().Lacks, "\n"))
+			l.Close()
 			os.Exit(0)
 		case "supervise":
 			supervise(os.Args[2], os.Args[3])
@@ -380,19 +389,41 @@ func TestUnprivileged(t *testing.T) {
 	if err := errors.Join(os.WriteFile(prog, b, 0o755), os.Chmod(dir, 0o755), os.Mkdir(state, 0o755), os.Chown(state, nobody, nobody)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(prog, "supervise", state, "tour")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+	run := func(args ...string) string {
+		cmd := exec.Command(prog, args...)
+		cmd.Env = append(os.Environ(), "TMPDIR="+state)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
 	}
-	tier, rest, _ := strings.Cut(string(out), "\n")
+	tier, rest, _ := strings.Cut(run("supervise", state, "tour"), "\n")
 	if tier != sandbox.TierUnprivileged {
 		t.Skipf("ordinary users get the tier %q here: %s", tier, rest)
 	}
 	want := "993\n990\n/tmp is writable\n/etc is not\nfrom outside\n"
 	if rest != want {
 		t.Errorf("got %q, want %q", rest, want)
+	}
+	// All that is tried in the best tier is tried here. What cannot be held is what
+	// the tier says it lacks, and those tests alone are skipped.
+	lacks := run("tier", state)
+	tests := run("-test.v", "-test.run=^(TestForbidden|TestHostFilesAreInvisible|TestOtherProcessesAreInvisible|TestTmpIsPrivateAndLimited|TestMemoryBomb|TestForkBomb|TestChildrenDie|TestServerKilled|TestNothingIsLeft)$/^(launched)?$")
+	held := map[string]bool{
+		"TestForbidden/launched": true, "TestHostFilesAreInvisible/launched": true, "TestOtherProcessesAreInvisible/launched": true,
+		"TestTmpIsPrivateAndLimited/launched": true, "TestChildrenDie/launched": true, "TestServerKilled": true, "TestNothingIsLeft": true,
+		"TestMemoryBomb/launched": !strings.Contains(lacks, "no control groups"), "TestForkBomb/launched": !strings.Contains(lacks, "no control groups"),
+	}
+	for name, holds := range held {
+		word := "--- SKIP: "
+		if holds {
+			word = "--- PASS: "
+		}
+		if !strings.Contains(tests, word+name+" ") {
+			t.Errorf("%s: it must be held: %v\nlacks: %s\n%s", name, holds, lacks, tests)
+		}
 	}
 }
 
