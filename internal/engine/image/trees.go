@@ -1,0 +1,232 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/tierra-cloud/tierra/internal/data/blob"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+)
+
+// Layer is a layer of an image: its bytes, and the archive that they must hold.
+type Layer struct {
+	Digest Digest `json:"digest"`
+	Diff   Digest `json:"diff"`
+}
+
+// Trees keeps unpacked layers below a folder of its own, each once, in a folder
+// named by its digests; or, where they cannot be joined, each image once. They are
+// derived from the content: they are not synced to disk, and begin empty with every
+// start of the server. It is safe for concurrent use.
+type Trees struct {
+	content *Content
+	dir     string
+	joined  bool // layers are joined by overlayfs
+
+	mu  sync.Mutex
+	all map[string]*tree
+}
+
+// tree is one unpacked folder.
+type tree struct {
+	mu    sync.Mutex // held while unpacking or removing
+	ready bool
+	bytes int64
+	users int // guarded by Trees.mu
+}
+
+// NewTrees keeps trees below dir. overlay says that a sandbox can join layers; if
+// layers cannot be prepared for that in dir, they are copied all the same.
+func NewTrees(content *Content, dir string, overlay bool) *Trees {
+	return &Trees{content: content, dir: dir, joined: overlay, all: map[string]*tree{}}
+}
+
+// Open clears what an earlier server left, and must come first.
+func (t *Trees) Open() error {
+	if err := os.RemoveAll(t.dir); err != nil {
+		return fmt.Errorf("clear the folder of images: %w", err)
+	}
+	if err := os.MkdirAll(t.dir, 0o755); err != nil {
+		return err
+	}
+	t.joined = t.joined && canMark(t.dir)
+	return nil
+}
+
+// Root makes the root of an image, unpacking what is not unpacked yet; release
+// gives it up. The error is a *CorruptError or ErrTooBig if the image is at fault;
+// then nothing is left of the attempt.
+func (t *Trees) Root(ctx context.Context, layers []Layer) (root *sandbox.Root, bytes int64, release func(), err error) {
+	if !t.joined {
+		return t.copied(ctx, layers)
+	}
+	root = &sandbox.Root{}
+	var held []string
+	release = sync.OnceFunc(func() {
+		for _, name := range held {
+			t.release(name)
+		}
+	})
+	if len(layers) == 0 {
+		layers = []Layer{{}} // of "FROM scratch" alone
+	}
+	for _, l := range layers {
+		name := treeName(l)
+		n, err := t.make(name, func(dir string) (int64, error) {
+			return t.fill(ctx, l, dir, marked{}, MaxUnpacked-bytes)
+		})
+		if err != nil {
+			release()
+			return nil, 0, nil, err
+		}
+		held = append(held, name)
+		if bytes += n; bytes > MaxUnpacked {
+			release()
+			return nil, 0, nil, ErrTooBig
+		}
+		root.Layers = append(root.Layers, filepath.Join(t.dir, name))
+	}
+	return root, bytes, release, nil
+}
+
+// copied makes one folder of all layers.
+func (t *Trees) copied(ctx context.Context, layers []Layer) (*sandbox.Root, int64, func(), error) {
+	name := treeName(layers...)
+	n, err := t.make(name, func(dir string) (total int64, err error) {
+		for _, l := range layers {
+			n, err := t.fill(ctx, l, dir, inPlace{}, MaxUnpacked-total)
+			if err != nil {
+				return 0, err
+			}
+			total += n
+		}
+		return total, sandbox.Furnish(dir)
+	})
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	return &sandbox.Root{Dir: filepath.Join(t.dir, name)}, n, sync.OnceFunc(func() { t.release(name) }), nil
+}
+
+func treeName(layers ...Layer) string {
+	h := sha256.New()
+	for _, l := range layers {
+		fmt.Fprintf(h, "%s %s\n", l.Digest, l.Diff)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// fill unpacks one layer into a folder.
+func (t *Trees) fill(ctx context.Context, l Layer, dir string, m marker, limit int64) (int64, error) {
+	if l.Digest == "" {
+		return 0, nil
+	}
+	r, err := t.content.Open(ctx, l.Digest)
+	if errors.Is(err, blob.ErrNotFound) {
+		return 0, fmt.Errorf("the layer %s is lost: %w", l.Digest, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	n, err := unpack(r, root, m, l.Diff, limit)
+	if bad := corrupt(""); errors.As(err, &bad) {
+		err = &CorruptError{l.Digest, string(bad)}
+	}
+	return n, err
+}
+
+func (t *Trees) hold(name string) *tree {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.all[name]
+	if x == nil {
+		x = &tree{}
+		t.all[name] = x
+	}
+	x.users++
+	return x
+}
+
+func (t *Trees) release(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.all[name]
+	if x.users--; x.users == 0 && !x.ready {
+		delete(t.all, name)
+	}
+}
+
+// make fills a folder unless it is there, and holds it.
+func (t *Trees) make(name string, fill func(dir string) (int64, error)) (int64, error) {
+	x := t.hold(name)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ready {
+		return x.bytes, nil
+	}
+	n, err := t.fresh(name, fill)
+	if err != nil {
+		t.release(name)
+		return 0, fmt.Errorf("unpack an image: %w", err)
+	}
+	x.ready, x.bytes = true, n
+	return n, nil
+}
+
+func (t *Trees) fresh(name string, fill func(dir string) (int64, error)) (int64, error) {
+	tmp, err := os.MkdirTemp(t.dir, "unpack-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return 0, err
+	}
+	n, err := fill(tmp)
+	if err != nil {
+		return 0, err
+	}
+	return n, os.Rename(tmp, filepath.Join(t.dir, name))
+}
+
+// Drop removes the trees of an image that nobody uses and no other image needs:
+// needed tells which layers are.
+func (t *Trees) Drop(layers []Layer, needed func(Layer) bool) error {
+	names := []string{treeName(layers...)}
+	if t.joined {
+		names = nil
+		for _, l := range layers {
+			if !needed(l) {
+				names = append(names, treeName(l))
+			}
+		}
+	}
+	var errs []error
+	for _, name := range names {
+		x := t.hold(name)
+		x.mu.Lock()
+		t.mu.Lock()
+		alone := x.users == 1
+		t.mu.Unlock()
+		// Whoever comes now waits for x.mu, and unpacks anew.
+		if alone && x.ready {
+			x.ready = false
+			errs = append(errs, os.RemoveAll(filepath.Join(t.dir, name)))
+		}
+		x.mu.Unlock()
+		t.release(name)
+	}
+	return errors.Join(errs...)
+}
