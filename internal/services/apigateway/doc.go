@@ -15,14 +15,18 @@
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-xray.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 //
 // # Refused by name
 //
 // Authorization of type COGNITO_USER_POOLS, VPC links,
-// access and execution logs, tracing, client certificates, private
-// endpoints, compression, custom domains; #include and #parse in mapping
+// access logs to Firehose, client certificates, private endpoints,
+// compression, custom domains; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
 //
 // # Without meaning here
@@ -35,13 +39,23 @@
 //
 //   - Templates and responses of a proxy integration do nothing at AWS, too.
 //
-//   - CloudWatchRoleArn of AWS::ApiGateway::Account: there are no execution logs
-//     that the role could write.
-//
 //   - GenerateDistinctId of an API key: the id always differs from the value.
 //
 // # Differences
 //
+//   - tracingEnabled decides which requests are sampled, by X-Ray's default rule or
+//     as their callers did, and passes the decision on in X-Amzn-Trace-Id, to
+//     functions as their trace as well. There is no X-Ray to keep the segments.
+//   - Logs are written behind the requests, by the role of the account's settings:
+//     what that may not write, or what comes faster than it can be written (4 MiB of
+//     a group's lines wait), is not there, as at AWS. A crash forgets the last 200 ms.
+//   - In access logs a value between double quotes has quotes and backslashes
+//     escaped. Functions tell no request id, so $context.integration.requestId is
+//     "-" for them; execution logs do not show the headers of calls to functions.
+//   - The role of the account's settings must trust the service when it is set. What
+//     it may write is decided when it writes.
+//   - Metrics are counted while the server has an address for them (--metrics).
+//   - A caller has 30 seconds to send a body: then the answer is 408.
 //   - The throttle of accounts is the server's (10,000 requests per second and
 //     5,000 at once, as AWS's), and no quota to ask for.
 //   - A cache is memory of this server, taken as answers come and at most as its
