@@ -45,6 +45,11 @@ func doctor(ctx context.Context) error {
 	for _, l := range report.Tier.Lacks {
 		fmt.Printf("  It cannot hold: %s\n", l)
 	}
+	if report.Tier.PrivateNetwork {
+		fmt.Println("  The network of functions is private with tierra serve (they reach the server, and nothing else), and this machine's own with tierra up; --network private or host says otherwise.")
+	} else {
+		fmt.Println("  The network of functions is this machine's own; it gives no private ones.")
+	}
 	fmt.Println("\nRuntimes")
 	dir, err := os.MkdirTemp("", "tierra-doctor-*")
 	if err != nil {

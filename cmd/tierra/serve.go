@@ -18,8 +18,9 @@ import (
 type serverFlags struct {
 	apiRate int32
 
-	data, listen, auth, metrics, log, network string
-	templateMemory                            int64 // in MiB
+	data, listen, auth, metrics, log, network, egress string
+	templateMemory, functionMemory                    int64 // in MiB
+	strictNetwork                                     bool  // the network was asked for
 }
 
 const dataHelp = "data folder (default $XDG_DATA_HOME/tierra)"
@@ -32,6 +33,8 @@ func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
 	to.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/ (off unless given)")
 	chooseVar(to, &f.log, "log", level, "how much to log", "debug", "info", "warn", "error")
 	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: they reach the server and nothing else", "host", "private")
+	to.StringVar(&f.egress, "egress", "none", "what functions in a private network reach besides the server: none, which is all that there is yet")
+	to.Int64Var(&f.functionMemory, "function-memory", defaultFunctionMemory(), "`MiB` that the environments of all functions may hold together: idle ones make room, then invocations are throttled; 0: no limit")
 	to.Int64Var(&f.templateMemory, "template-memory", 192, "`MiB` that interpreters started ahead of their functions may hold together; 0: start none ahead")
 }
 
@@ -51,11 +54,15 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.egress != "none" {
+		return nil, fmt.Errorf("--egress %s is not supported yet: functions in a private network reach this server and nothing else; --network host lets them reach what this machine reaches", f.egress)
+	}
 	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
 	return server.Start(ctx, server.Config{
 		APIRate: f.apiRate,
 		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
 		Version: version, Path: os.Getenv("PATH"), Home: home, TemplateMemory: f.templateMemory << 20,
+		StrictNetwork: f.strictNetwork, FunctionMemory: f.functionMemory << 20,
 	})
 }
 
@@ -64,11 +71,17 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the server alone", Args: cobra.NoArgs,
 		Long: "Run the server alone, until SIGTERM or Ctrl-C, which drain and stop it within two seconds.",
-		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			f.strictNetwork = c.Flags().Changed("network")
+			return serve(c.Context(), f)
+		},
 	}
-	f.add(c.Flags(), "info", "host")
+	f.add(c.Flags(), "info", "private")
 	return c
 }
+
+// defaultFunctionMemory is three quarters of the machine's memory, in MiB.
+func defaultFunctionMemory() int64 { return sandbox.MachineMemory() >> 20 * 3 / 4 }
 
 // serve serves until it is told to stop.
 func serve(ctx context.Context, c serverFlags) error {

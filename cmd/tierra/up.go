@@ -47,6 +47,7 @@ its function; a template that changes is deployed anew.`,
 			if len(args) == 1 {
 				u.path = args[0]
 			}
+			u.strictNetwork = c.Flags().Changed("network")
 			return u.run(c.Context())
 		},
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -48,7 +49,7 @@ func (s *Server) furnish(ctx context.Context) error {
 	}
 	s.board.Gate.Identities = identity
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate, Key: s.secrets.DataKey,
-		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network,
+		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network, Memory: s.config.FunctionMemory,
 		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
@@ -107,6 +108,14 @@ func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 	for _, l := range report.Tier.Lacks {
 		s.log.Log(ctx, level, "the isolation of functions cannot hold: "+l)
 	}
+	if s.config.Network == sandbox.NetworkPrivate && !report.Tier.PrivateNetwork {
+		if s.config.StrictNetwork {
+			return nil, nil, errors.New("functions cannot have private networks on this machine (tierra doctor says why); --network host lets them share its own")
+		}
+		s.config.Network = sandbox.NetworkHost
+		s.log.Warn("functions share this machine's network, as it gives no private ones")
+	}
+	s.tier += ", network " + string(s.config.Network)
 	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home, Trust: s.authority.Publish})
 	if err != nil {
 		return nil, nil, fmt.Errorf("unpack the bootstraps: %w", err)

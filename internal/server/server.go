@@ -49,7 +49,14 @@ type Config struct {
 	// Metrics is the address to serve metrics and profiles at; "" means nowhere.
 	Metrics string
 	Mode    call.Mode
-	Network sandbox.Network // that functions are in, unless theirs says otherwise
+	// Network is the network that functions are in. Where this machine gives no
+	// private one, StrictNetwork makes that an error of the start; else functions
+	// are in the host's, and the log says so.
+	Network       sandbox.Network
+	StrictNetwork bool
+	// FunctionMemory is what the environments of functions may hold together, in
+	// bytes; 0 is no limit.
+	FunctionMemory int64
 	// TemplateMemory is what interpreters that wait for functions may hold
 	// together, in bytes; 0 starts none ahead.
 	TemplateMemory int64
@@ -146,9 +153,6 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.numbers != nil {
 		s.numbers.Measure(s.board.Services())
 	}
-	if err := s.startWorkers(ctx); err != nil {
-		return nil, err
-	}
 	h := pipeline.New(pipeline.Config{
 		Board: s.board, Services: gen.Services(), Account: s.secrets.Account, Region: s.secrets.Region,
 		Pages: s.pages(), Log: s.log,
@@ -156,6 +160,10 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	s.door = listen.New(h, s.handshake, s.log)
 	if c.HeaderTimeout > 0 {
 		s.door.SetHeaderTimeout(c.HeaderTimeout)
+	}
+	// Functions may run from here on, and reach the server by their own way.
+	if err := s.startWorkers(ctx); err != nil {
+		return nil, err
 	}
 	s.drain(s.door.Shutdown)
 	s.door.Serve(l, s.fail)
