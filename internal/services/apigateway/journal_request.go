@@ -171,11 +171,25 @@ func (x *exchange) departs(s *Service, d departure) {
 		if l.Data() {
 			l.Trace("Endpoint request URI: %s", d.uri)
 			l.Trace("Endpoint request headers: %s", pairs(d.header))
-			l.Trace("Endpoint request body after transformations: %s", d.body)
+			l.Trace("Endpoint request body after transformations: %s", x.hidden(d.body))
 		}
 		l.Info("Sending request to %s", d.uri)
 	}
 	x.notes.departed = s.clock.Now()
+}
+
+// hidden is the text of a body in which what the caller identified itself with is
+// masked: a function's event has the headers.
+func (x *exchange) hidden(body []byte) string {
+	text := string(body[:min(len(body), 128<<10)]) // all that is shown, and the whole of a header that ends behind it
+	for _, name := range []string{"Authorization", "X-Api-Key", "X-Amz-Security-Token"} {
+		for _, v := range x.rq.Header[name] {
+			if v != "" {
+				text = strings.ReplaceAll(text, v, execlog.Mask(v))
+			}
+		}
+	}
+	return text
 }
 
 // returns notes what the integration answered; a status of 0 is no answer.

@@ -315,6 +315,7 @@ func TestExecutionLog(t *testing.T) {
 // TestCanaryLogs: the lines of a canary go to logs of its own as well.
 func TestCanaryLogs(t *testing.T) {
 	w, g := journaled(t)
+	w.s.ledgers.on = true
 	id := w.newAPI(t, "GET /")
 	w.deploy(t, id, "prod")
 	calltest.Must(t, w.World, api.CreateDeployment, &api.CreateDeploymentRequest{RestApiId: &id, StageName: new("prod"), CanarySettings: &api.DeploymentCanarySettings{PercentTraffic: new(100.0)}})
@@ -337,6 +338,9 @@ func TestCanaryLogs(t *testing.T) {
 	if n := len(all[execution+"/Canary"]); n == 0 || len(all[execution]) != 2*n {
 		t.Errorf("execution: %d and %d lines", len(all[execution]), n)
 	}
+	if m := w.measures(); m["Count test prod"].Sum != 2 || m["Count test prod/Canary"].Sum != 1 || m["Count test"].Sum != 2 {
+		t.Errorf("metrics: %+v", m)
+	}
 }
 
 // TestQuiet: a request that nobody reads about leaves nothing behind.
@@ -350,5 +354,81 @@ func TestQuiet(t *testing.T) {
 	}
 	if all := g.stop(t, w); len(all) != 0 {
 		t.Errorf("%v", all)
+	}
+}
+
+// TestDecisions: an execution log tells how authorizers and keys decided, and
+// shows no secret.
+func TestDecisions(t *testing.T) {
+	w, g := journaled(t)
+	id := w.newAPI(t, "GET /pets")
+	rid := w.resource(t, id, "/pets")
+	auth := calltest.Must(t, w.World, api.CreateAuthorizer, &api.CreateAuthorizerRequest{
+		RestApiId: &id, Name: new("a"), Type: new("TOKEN"), AuthorizerUri: new(uri("auth")), IdentitySource: new("method.request.header.Authorization"), AuthorizerResultTtlInSeconds: new(int32(0)),
+	})
+	calltest.Must(t, w.World, api.UpdateMethod, &api.UpdateMethodRequest{RestApiId: &id, ResourceId: &rid, HttpMethod: new("GET"), PatchOperations: []api.PatchOperation{
+		patch("replace", "/authorizationType", "CUSTOM"), patch("replace", "/authorizerId", *auth.Id), patch("replace", "/apiKeyRequired", "true"),
+	}})
+	w.deploy(t, id, "prod")
+	if err := w.patchStage(id, "prod", patch("replace", "/*/*/logging/loglevel", "INFO"), patch("replace", "/*/*/logging/dataTrace", "true"),
+		patch("replace", "/accessLogSettings/destinationArn", logARN+"calls"), patch("replace", "/accessLogSettings/format", "$context.requestId $context.authorizer.status $context.authorizer.error")); err != nil {
+		t.Fatal(err)
+	}
+	effect := "Allow"
+	w.f.invoke = func(_ context.Context, name string, _ []byte) (*lambda.InvocationResponse, error) {
+		if !strings.HasSuffix(name, "auth") {
+			return &lambda.InvocationResponse{Payload: []byte(`{"statusCode":200}`)}, nil
+		}
+		if effect == "" {
+			return &lambda.InvocationResponse{FunctionError: new("Unhandled"), Payload: []byte(`{"errorMessage":"Unauthorized"}`)}, nil
+		}
+		return &lambda.InvocationResponse{Payload: fmt.Appendf(nil, `{"principalId":"somebody-known","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":"*","Resource":"*"}]}}`, effect)}, nil
+	}
+	const secret = "secret-0123456789-abcdefgh"
+	key := calltest.Must(t, w.World, api.CreateApiKey, &api.CreateApiKeyRequest{Name: new("k"), Value: new(secret), Enabled: new(true)})
+	plan := calltest.Must(t, w.World, api.CreateUsagePlan, &api.CreateUsagePlanRequest{Name: new("p"), ApiStages: []api.ApiStage{{ApiId: &id, Stage: new("prod")}}})
+	calltest.Must(t, w.World, api.CreateUsagePlanKey, &api.CreateUsagePlanKeyRequest{UsagePlanId: plan.Id, KeyId: key.Id, KeyType: new("API_KEY")})
+	for _, e := range []string{"Allow", "Deny", ""} {
+		effect = e
+		w.send("GET", id, "/prod/pets", "", "Authorization", "Bearer 0123456789", "X-Api-Key", secret)
+	}
+	effect = "Allow"
+	w.send("GET", id, "/prod/pets", "", "Authorization", "Bearer 0123456789")
+	all := g.stop(t, w)
+	text := strings.Join(all["API-Gateway-Execution-Logs_"+id+"/prod"], "\n")
+	for part, n := range map[string]int{
+		") Starting authorizer: " + *auth.Id + " for request: ": 4, ") Successfully completed authorizer execution": 3, ") Unauthorized request: ": 1,
+		") The client is not authorized to perform this operation.": 1, "API Key ********************cdefgh authorized because": 1, " not authorized because method 'GET /pets' requires API Key": 1,
+		"Method completed with status: 200": 1, "Method completed with status: 401": 1, "Method completed with status: 403": 2,
+	} {
+		if got := strings.Count(text, part); got != n {
+			t.Errorf("%q stands %d times there, not %d", part, got, n)
+		}
+	}
+	if strings.Contains(text, "0123456789") || t.Failed() {
+		t.Errorf("the log is\n%s", text)
+	}
+	for i, want := range []string{" 200 -", " 403 User is not authorized to access this resource with an explicit deny", " 401 Unauthorized", " 403 Forbidden"} {
+		if l := all["calls"]; i >= len(l) || !strings.HasSuffix(l[i], want) {
+			t.Errorf("access log: %q, want %q at %d", l, want, i)
+		}
+	}
+}
+
+// TestTestLog: the log of TestInvokeMethod is an execution log.
+func TestTestLog(t *testing.T) {
+	w := newWorld(t)
+	id := w.newAPI(t, "GET /pets/{id}")
+	rid := w.resource(t, id, "/pets/{id}")
+	w.returns(`{"statusCode":200,"body":"hello"}`)
+	out := calltest.Must(t, w.World, api.TestInvokeMethod, &api.TestInvokeMethodRequest{RestApiId: &id, ResourceId: &rid, HttpMethod: new("GET"), PathWithQueryString: new("/pets/7?x=1")})
+	lines := strings.Split(*out.Log, "\n")
+	if !strings.HasPrefix(lines[0], "Execution log for request ") || !strings.HasPrefix(lines[1], "Sun Nov 01 12:00:00 UTC 2026 : Starting execution for request: ") {
+		t.Errorf("it begins %q", lines[:2])
+	}
+	for _, part := range []string{": Method request path: {id=7}\n", ": Method request query string: {x=1}\n", ": Received response. Status: 200, Integration latency: 0 ms\n", ": Successfully completed execution\n", ": Method completed with status: 200\n"} {
+		if !strings.Contains(*out.Log, part) {
+			t.Errorf("%q is not in\n%s", part, *out.Log)
+		}
 	}
 }

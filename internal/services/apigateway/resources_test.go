@@ -150,7 +150,15 @@ func TestCDKStack(t *testing.T) {
 	s.create("Account", props{"CloudWatchRoleArn": writer})
 	s.create("Model", props{"RestApiId": x.ID, "ContentType": "application/json", "Schema": props{"type": "object"}})
 	dep := s.create("Deployment", props{"RestApiId": x.ID})
-	s.create("Stage", props{"RestApiId": x.ID, "StageName": "prod", "DeploymentId": dep.ID})
+	s.create("Stage", props{
+		"RestApiId": x.ID, "StageName": "prod", "DeploymentId": dep.ID, "TracingEnabled": true,
+		"AccessLogSetting": props{"DestinationArn": logARN + "calls:*", "Format": "$context.requestId"},
+		"MethodSettings":   []any{props{"HttpMethod": "*", "ResourcePath": "/*", "LoggingLevel": "INFO", "DataTraceEnabled": true, "MetricsEnabled": true}},
+	})
+	set := calltest.Must(t, w.World, api.GetStage, &api.GetStageRequest{RestApiId: &x.ID, StageName: new("prod")})
+	if m := set.MethodSettings["*/*"]; *set.AccessLogSettings.DestinationArn != logARN+"calls" || !*set.TracingEnabled || *m.LoggingLevel != "INFO" || !*m.DataTraceEnabled || !*m.MetricsEnabled {
+		t.Errorf("stage: %+v, %+v", set, m)
+	}
 	if got := w.send("GET", x.ID, "/prod/pets", ""); got.StatusCode != 200 || got.body != "ok" {
 		t.Errorf("GET: %d %s", got.StatusCode, got.body)
 	}

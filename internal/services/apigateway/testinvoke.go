@@ -70,7 +70,7 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 		return nil, api.BadRequestException("Invalid test invoke: the path %s is not that of the resource", x.rq.Path)
 	}
 	began := s.clock.Now()
-	x.begin(execlog.New(s.clock, execlog.Info, true, x.rq.ID))
+	x.notes.on, x.notes.log = true, execlog.New(s.clock, execlog.Info, true, x.rq.ID)
 	s.carryOut(ctx, x, nil)
 	ended := s.clock.Now()
 	out := &api.TestInvokeMethodResponse{
