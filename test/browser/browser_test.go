@@ -51,12 +51,12 @@ func chromium(t *testing.T) (node, browser string) {
 }
 
 // click runs a script of testdata on a page.
-func click(t *testing.T, script, address string) {
+func click(t *testing.T, script, address string, args ...string) {
 	t.Helper()
 	node, browser := chromium(t)
 	dir := t.ArtifactDir()
-	shot := filepath.Join(dir, strings.TrimSuffix(script, ".mjs")+".png")
-	cmd := exec.Command(node, filepath.Join("testdata", script), address, browser, shot)
+	shot := filepath.Join(dir, strings.Join(append([]string{strings.TrimSuffix(script, ".mjs")}, args...), "-")+".png")
+	cmd := exec.Command(node, append([]string{filepath.Join("testdata", script), address, browser, shot}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, out)
