@@ -117,6 +117,9 @@ type Environment struct {
 	function  Function
 	failed    atomic.Bool // it did not end because it was told to
 	ending    sync.Once
+	// extensionLogs are read until the extensions have ended.
+	extensionLogs []*logReader
+	reading       sync.WaitGroup
 
 	busy    atomic.Bool
 	dead    atomic.Bool
@@ -435,6 +438,7 @@ func (e *Environment) Close() error {
 	e.kill()
 	e.closeTransports()
 	_, err := e.proc.Wait(context.Background())
+	e.reading.Wait()
 	return err
 }
 

@@ -110,7 +110,8 @@ func (e *Environment) readLogs(cfg *Config) (err error) {
 		if err != nil {
 			return err
 		}
-		go l.run()
+		e.extensionLogs = append(e.extensionLogs, l)
+		e.reading.Go(l.run)
 	}
 	return nil
 }
@@ -159,6 +160,9 @@ func (e *Environment) Finish(ctx context.Context, inv *Invocation) *Result {
 	}
 	defer context.AfterFunc(ctx, e.kill)()
 	done := e.ext.until(e.ext.settled, e.proc.Ended())
+	for _, l := range e.extensionLogs {
+		l.flush()
+	}
 	switch init := e.ext.failure(); {
 	case init != nil:
 		e.failed.Store(true)

@@ -420,9 +420,6 @@ func TestTelemetry(t *testing.T) {
 				t.Errorf("%s", res.Payload)
 			}
 			e.Emit(runtime.EventReport, runtime.Done{RequestID: inv.RequestID, Status: "success", Metrics: &runtime.Metrics{DurationMs: runtime.Millis(1500 * time.Microsecond), BilledDurationMs: 2, MemorySizeMB: 128, MaxMemoryUsedMB: 30}})
-			if err := e.Close(); err != nil {
-				t.Fatal(err)
-			}
 			eventually(t, l.all, "one (200, 'OK')",
 				`"type": "platform.initStart"`, `"type": "platform.initRuntimeDone"`, `"type": "platform.initReport"`,
 				`"type": "platform.start", "record": {"requestId": "id-1", "version": "$LATEST"}}`,

@@ -31,6 +31,12 @@
 // response that is streamed goes from the environment to who reads it without
 // being gathered, and the function waits for who reads.
 //
+// Extensions of layers run in the environment's sandbox. An answer does not wait
+// until they are done with the event, but the environment's next event does, and
+// so does its place in the concurrency; Duration contains their time. What the
+// platform says of a function goes to its log in its format (logging.go), and to
+// the extensions that subscribed to it.
+//
 // What became of an asynchronous event is told to its destination as the role of
 // the function (destination.go). The record waits in the queue in the event's
 // place until it is delivered, or refused for good.
@@ -58,8 +64,8 @@
 // Refused by name until they act: PackageType Image and ImageConfig,
 // VpcConfig with subnets or security groups, FileSystemConfigs,
 // DeadLetterConfig, destinations but functions, TracingConfig Active, SnapStart
-// PublishedVersions, KMSKeyArn, code signing, the JSON log format,
-// CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; layers with
-// external extensions, and OrganizationId in their permissions; in
+// PublishedVersions, KMSKeyArn, code signing,
+// CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; OrganizationId
+// in permissions of layers; in
 // AddPermission EventSourceToken and PrincipalOrgID; architectures other than the machine's.
 package lambda

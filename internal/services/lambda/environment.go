@@ -69,20 +69,24 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 	e.e, err = engine.Start(pl.ctx, engine.Config{
 		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
-		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line,
+		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line, IDs: s.ids,
+		Function: engine.Function{Account: k.account, Name: k.name, Version: v.Version, InitializationType: e.initialization()},
+		JSONLogs: v.json(), Events: e.platform, AllEvents: v.json(),
 	})
 	e.init = s.clock.Now().Sub(begin)
 	if err != nil {
 		e.done()
 		var init *engine.InitError
 		if errors.As(err, &init) {
-			e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: %s\tError Type: %s", millis(e.init), status(init.TimedOut), init.Type)
+			e.initFailed(init)
 			return nil, &initFailure{init, e}
 		}
 		return nil, fmt.Errorf("start an environment of %s: %w", k.name, err)
 	}
 	if provisioned { // no invocation waited for it
-		e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: success", millis(e.init))
+		if !v.json() {
+			e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: success", millis(e.init))
+		}
 		e.init = 0
 	}
 	return e, nil
@@ -132,6 +136,7 @@ func (e *environment) variables(role roleSession) []string {
 	if !strings.HasPrefix(v.Runtime, "provided") {
 		env = append(env, "AWS_EXECUTION_ENV=AWS_Lambda_"+v.Runtime)
 	}
+	env = append(env, v.variables()...)
 	return append(env,
 		"AWS_REGION="+k.region, "AWS_DEFAULT_REGION="+k.region,
 		"AWS_ACCESS_KEY_ID="+role.key, "AWS_SECRET_ACCESS_KEY="+role.secret, "AWS_SESSION_TOKEN="+role.token,
@@ -147,6 +152,7 @@ func (e *environment) usable(now time.Time) bool { return e.e.Alive() && now.Bef
 // close ends the environment and gives up what it held.
 func (e *environment) close() {
 	// Its end was asked for; how it ended does not matter any more.
+	defer context.AfterFunc(e.pool.ps.p.ctx, func() { _ = e.e.Process().Kill() })() // no shutdown phase then
 	_ = e.e.Close()
 	e.done()
 	// The code may have been replaced while this environment used it.
@@ -155,7 +161,11 @@ func (e *environment) close() {
 }
 
 // line takes a line that the function wrote.
-func (e *environment) line(_ string, line []byte) { e.print(string(line)) }
+func (e *environment) line(_ string, line []byte) {
+	if e.pool.v.keeps(line) {
+		e.print(string(line))
+	}
+}
 
 func (e *environment) printf(format string, args ...any) { e.print(fmt.Sprintf(format, args...)) }
 
@@ -179,8 +189,9 @@ func (e *environment) setTail(t *tail) {
 }
 
 // serve hands an event to the function. The error is engine.ErrNotDelivered if
-// the function has not seen it.
-func (e *environment) serve(inv *invocation) (outcome, error) {
+// the function has not seen it. If rest is not nil, the environment's extensions
+// go on after the outcome, and it is free when rest has returned.
+func (e *environment) serve(inv *invocation) (out outcome, rest func(), err error) {
 	p := e.pool
 	v, s := p.v, p.ps.p.s
 	var t *tail
@@ -189,46 +200,80 @@ func (e *environment) serve(inv *invocation) (outcome, error) {
 		e.setTail(t)
 		defer e.setTail(nil)
 	}
-	e.print("START RequestId: " + inv.id + " Version: " + v.Version)
+	e.began(inv)
 	timeout := time.Duration(v.Timeout) * time.Second
-	// The environment ends with the server, not with the caller.
-	res, err := e.e.Invoke(p.ps.p.ctx, &engine.Invocation{
-		RequestID: inv.id, Payload: inv.payload, Deadline: s.clock.Now().Add(timeout), Timeout: timeout,
+	begin := s.clock.Now()
+	event := &engine.Invocation{
+		RequestID: inv.id, Payload: inv.payload, Deadline: begin.Add(timeout), Timeout: timeout,
 		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context, Stream: inv.stream,
-	})
+	}
+	// The environment ends with the server, not with the caller.
+	res, err := e.e.Invoke(p.ps.p.ctx, event)
 	if err != nil {
 		if p.ps.p.ctx.Err() != nil {
 			err = errStopping()
 		}
-		return outcome{}, err
+		return outcome{}, nil, err
 	}
 	p.note(e, res.Duration, res.PeakMemory)
-	e.report(inv, res, timeout)
-	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}, nil
+	out = outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version}
+	if e.e.Extended() && e.e.Alive() {
+		rest = func() {
+			event.Payload = nil
+			if late := e.e.Finish(p.ps.p.ctx, event); late != nil {
+				late.PeakMemory = res.PeakMemory
+				res = late
+			}
+			res.Duration = s.clock.Now().Sub(begin)
+			e.report(inv, res, timeout)
+		}
+		if !inv.tail {
+			return out, rest, nil
+		}
+		rest() // the tail ends with the report
+	} else {
+		e.report(inv, res, timeout)
+	}
+	out.log = t.bytes()
+	return out, nil, nil
 }
 
 // report writes the lines with which an invocation ends.
 func (e *environment) report(inv *invocation, res *engine.Result, timeout time.Duration) {
-	duration, tail := res.Duration, ""
-	switch {
-	case res.TimedOut:
-		duration, tail = timeout, "\tStatus: timeout"
-		at := e.pool.ps.p.s.clock.Now().Format("2006-01-02T15:04:05.000Z")
-		e.printf("%s %s Task timed out after %.2f seconds", at, inv.id, timeout.Seconds())
-	case res.ErrorType != "":
-		tail = "\tStatus: error\tError Type: " + res.ErrorType
-		e.printf("RequestId: %s Error: %s", inv.id, cause(res))
+	duration := res.Duration
+	if res.TimedOut {
+		duration = timeout
 	}
-	e.print("END RequestId: " + inv.id)
-	billed, init := duration, ""
-	if e.init > 0 {
-		billed += e.init
-		init = "\tInit Duration: " + millis(e.init) + " ms"
-		e.init = 0
+	billed, init := duration, e.init
+	billed += init
+	e.init = 0
+	record := engine.Done{RequestID: inv.id, Status: res.Status(), ErrorType: res.ErrorType, Metrics: &engine.Metrics{
+		DurationMs: engine.Millis(duration), BilledDurationMs: int64(math.Ceil(float64(billed) / float64(time.Millisecond))),
+		MemorySizeMB: int64(e.pool.v.Memory), MaxMemoryUsedMB: (res.PeakMemory + 1<<20 - 1) >> 20, InitDurationMs: engine.Millis(init),
+	}}
+	if res.TimedOut {
+		record.ErrorType = ""
 	}
-	e.printf("REPORT RequestId: %s\tDuration: %s ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB%s%s",
-		inv.id, millis(duration), int64(math.Ceil(float64(billed)/float64(time.Millisecond))), e.pool.v.Memory,
-		(res.PeakMemory+1<<20-1)>>20, init, tail)
+	e.say(engine.EventReport, record, func() string {
+		tail := ""
+		switch {
+		case res.TimedOut:
+			tail = "\tStatus: timeout"
+			at := e.pool.ps.p.s.clock.Now().Format("2006-01-02T15:04:05.000Z")
+			e.printf("%s %s Task timed out after %.2f seconds", at, inv.id, timeout.Seconds())
+		case res.ErrorType != "":
+			tail = "\tStatus: error\tError Type: " + res.ErrorType
+			e.printf("RequestId: %s Error: %s", inv.id, cause(res))
+		}
+		e.print("END RequestId: " + inv.id)
+		first := ""
+		if init > 0 {
+			first = "\tInit Duration: " + millis(init) + " ms"
+		}
+		m := record.Metrics
+		return fmt.Sprintf("REPORT RequestId: %s\tDuration: %s ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB%s%s",
+			inv.id, millis(duration), m.BilledDurationMs, m.MemorySizeMB, m.MaxMemoryUsedMB, first, tail)
+	})
 }
 
 // cause is what a failure of the environment says of itself.
@@ -241,15 +286,6 @@ func cause(res *engine.Result) string {
 		return text
 	}
 	return res.ErrorType
-}
-
-func millis(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond)) }
-
-func status(timedOut bool) string {
-	if timedOut {
-		return "timeout"
-	}
-	return "error"
 }
 
 // initFailure is an initialisation that failed. The event that was waiting gets
@@ -267,7 +303,7 @@ func (i *initFailure) outcome(v *version, inv *invocation) outcome {
 	}
 	res := i.Result(inv.id)
 	timeout := time.Duration(v.Timeout) * time.Second
-	i.e.print("START RequestId: " + inv.id + " Version: " + v.Version)
+	i.e.began(inv)
 	i.e.report(inv, res, timeout)
 	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}
 }

@@ -220,8 +220,8 @@ func (s *Service) configure(k key, v *version, c *configuration) error {
 		v.Env, v.SealedEnv = env, sealed
 	}
 	v.Role, v.Handler, v.Description = opt.Or(c.Role, v.Role), opt.Or(c.Handler, v.Handler), opt.Or(c.Description, v.Description)
-	group, err := checkLogging(c.LoggingConfig, k.name, v.LogGroup)
-	v.LogGroup = group
+	l, err := checkLogging(c.LoggingConfig, k.name, v.logging)
+	v.logging = l
 	return err
 }
 
@@ -289,7 +289,7 @@ func (f *function) configuration(v *version, qualifier string) *api.FunctionConf
 		State: new("Active"), LastUpdateStatus: new("Successful"), PackageType: new("Zip"), Architectures: []string{v.Arch},
 		EphemeralStorage: &api.EphemeralStorage{Size: &v.Ephemeral},
 		SnapStart:        &api.SnapStartResponse{ApplyOn: new("None"), OptimizationStatus: new("Off")},
-		LoggingConfig:    &api.LoggingConfig{LogFormat: new("Text"), LogGroup: &v.LogGroup},
+		LoggingConfig:    v.logging.config(),
 	}
 	for i := range v.Layers {
 		c.Layers = append(c.Layers, api.Layer{Arn: &v.Layers[i].ARN, CodeSize: &v.Layers[i].Size})

@@ -286,11 +286,6 @@ func (s *Service) publishLayerVersion(ctx context.Context, rq *call.Authorized, 
 		return nil, err
 	}
 	defer p.done()
-	// Extensions would be started with every environment.
-	found, err := os.ReadDir(filepath.Join(s.folders.path(p.hash), "extensions"))
-	if err == nil && len(found) > 0 {
-		return nil, refuse("PublishLayerVersion", setting{"an extension in the layer's folder extensions/", true})
-	}
 	if err := s.keep(ctx, l.area(), p); err != nil {
 		return nil, err
 	}

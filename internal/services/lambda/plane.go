@@ -173,6 +173,7 @@ type outcome struct {
 	failure string // "" or "Unhandled" or "Handled"
 	version string
 	log     []byte // the last 4 KiB, if asked for
+	rest    func() // what is still to be done with the environment, or nil
 }
 
 // maxDeliveries bounds how often an event is tried that no environment has seen.
@@ -203,10 +204,18 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		f.pools.meter.refused(err)
 		return outcome{}, err
 	}
-	defer leave()
 	f.pools.meter.begin()
 	out, err := p.run(ctx, f, v, inv)
 	f.pools.meter.end(out, err)
+	if out.rest == nil {
+		leave()
+		return out, err
+	}
+	// The environment, and its place among those that may run, go on being used.
+	rest := func() { out.rest(); leave() }
+	if !p.work.Go(rest) {
+		rest()
+	}
 	return out, err
 }
 
@@ -240,7 +249,11 @@ func (p *plane) run(ctx context.Context, f *function, v *version, inv *invocatio
 			return outcome{}, err
 		}
 		left := f.pools.meter.placed(pool, e)
-		out, err := e.serve(inv)
+		out, rest, err := e.serve(inv)
+		if rest != nil {
+			out.rest = func() { rest(); left(); pool.give(e) }
+			return out, nil
+		}
 		left()
 		pool.give(e)
 		if errors.Is(err, engine.ErrNotDelivered) && try < maxDeliveries {

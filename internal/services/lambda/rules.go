@@ -180,26 +180,6 @@ func checkEnvironment(env map[string]string) error {
 	return nil
 }
 
-// checkLogging returns the group that a function logs to.
-func checkLogging(c *api.LoggingConfig, name, present string) (string, error) {
-	group := present
-	if group == "" {
-		group = "/aws/lambda/" + name
-	}
-	if c == nil {
-		return group, nil
-	}
-	err := refuse("LoggingConfig",
-		setting{"LogFormat JSON", opt.Or(c.LogFormat, "Text") != "Text"},
-		setting{"ApplicationLogLevel (which takes the JSON format)", c.ApplicationLogLevel != nil},
-		setting{"SystemLogLevel (which takes the JSON format)", c.SystemLogLevel != nil},
-	)
-	if err == nil && c.LogGroup != nil {
-		group = *c.LogGroup
-	}
-	return group, err
-}
-
 // refused are the settings of functions that this version does not honour.
 type refused struct {
 	vpc         *api.VpcConfig

@@ -102,24 +102,24 @@ type provisioned struct {
 
 // version is the code and the configuration of one version.
 type version struct {
-	V           int        `json:"v"`
-	Version     string     `json:"version"`
-	Runtime     string     `json:"runtime"`
-	Handler     string     `json:"handler,omitempty"`
-	Role        string     `json:"role"`
-	Description string     `json:"description,omitempty"`
-	Timeout     int32      `json:"timeout"`   // seconds
-	Memory      int32      `json:"memory"`    // MiB
-	Ephemeral   int32      `json:"ephemeral"` // MiB
-	Arch        string     `json:"arch"`
-	LogGroup    string     `json:"logGroup"`
-	SealedEnv   []byte     `json:"env,omitempty"`
-	Hash        string     `json:"hash"` // SHA-256 of the package, hexadecimal
-	CodeSize    int64      `json:"codeSize"`
-	Unzipped    int64      `json:"unzipped,omitempty"` // bytes of the unpacked package
-	Layers      []layerUse `json:"layers,omitempty"`
-	Modified    time.Time  `json:"modified"`
-	Revision    string     `json:"revision"`
+	V           int    `json:"v"`
+	Version     string `json:"version"`
+	Runtime     string `json:"runtime"`
+	Handler     string `json:"handler,omitempty"`
+	Role        string `json:"role"`
+	Description string `json:"description,omitempty"`
+	Timeout     int32  `json:"timeout"`   // seconds
+	Memory      int32  `json:"memory"`    // MiB
+	Ephemeral   int32  `json:"ephemeral"` // MiB
+	Arch        string `json:"arch"`
+	logging
+	SealedEnv []byte     `json:"env,omitempty"`
+	Hash      string     `json:"hash"` // SHA-256 of the package, hexadecimal
+	CodeSize  int64      `json:"codeSize"`
+	Unzipped  int64      `json:"unzipped,omitempty"` // bytes of the unpacked package
+	Layers    []layerUse `json:"layers,omitempty"`
+	Modified  time.Time  `json:"modified"`
+	Revision  string     `json:"revision"`
 	// Env is what SealedEnv holds.
 	Env map[string]string `json:"-"`
 }

@@ -154,11 +154,52 @@ function newResponseStream() {
 
 // ---- log
 
+const JSON_LOG = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+const RANKS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+const LEAST = JSON_LOG ? Math.max(0, RANKS.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase())) : 0;
+
 function log(level, args) {
-  const util = require('util');
-  const line = `${new Date().toISOString()}\t${requestId}\t${level}\t${util.format(...args)}`;
-  const b = Buffer.from(line.replace(/\n/g, '\r') + '\n');
+  if (RANKS.indexOf(level) < LEAST) return;
+  const line = JSON_LOG ? jsonLine(level, args) : textLine(level, args);
+  const b = Buffer.from(line + '\n');
   writeAll(1, b, 0, b.length);
+}
+
+function textLine(level, args) {
+  const line = `${new Date().toISOString()}\t${requestId}\t${level}\t${require('util').format(...args)}`;
+  return line.replace(/\n/g, '\r');
+}
+
+// jsonLine is one argument as it is, or several as text.
+function jsonLine(level, args) {
+  const util = require('util');
+  const record = { timestamp: new Date().toISOString(), level, requestId };
+  if (args.length === 1) {
+    record.message = args[0];
+    try {
+      return JSON.stringify(record, (_, v) => (isError(v) ? { ...describe(v), ...v } : v));
+    } catch (_) {
+      record.message = util.format(args[0]);
+      return JSON.stringify(record);
+    }
+  }
+  record.message = util.format(...args);
+  const e = args.find(isError);
+  if (e !== undefined) Object.assign(record, describe(e));
+  return JSON.stringify(record);
+}
+
+function describe(e) {
+  return {
+    errorType: e.constructor && e.constructor.name ? e.constructor.name : 'UnknownError',
+    errorMessage: e.message,
+    stackTrace: typeof e.stack === 'string' ? e.stack.split('\n') : [],
+  };
+}
+
+// logError logs an error that ended something.
+function logError(what, e) {
+  log('ERROR', JSON_LOG ? [what, e] : [what + ' \t' + forLog(e)]);
 }
 
 const levels = { log: 'INFO', info: 'INFO', debug: 'DEBUG', warn: 'WARN', error: 'ERROR', trace: 'TRACE', fatal: 'FATAL' };
@@ -224,7 +265,7 @@ function fault(name, message) {
 
 // die ends the process with an error that no handler caught.
 function die(what, e, code) {
-  log('ERROR', [what + ' \t' + forLog(e)]);
+  logError(what, e);
   const text = JSON.stringify(errorObject(e));
   if (!initialised) send(INIT_ERROR, text);
   else if (active) send(FATAL, text);
@@ -355,7 +396,7 @@ function next() {
   };
   const fail = (e) => {
     if (settled) return;
-    log('ERROR', ['Invoke Error \t' + forLog(e)]);
+    logError('Invoke Error', e);
     finish(ERROR, JSON.stringify(errorObject(e)));
   };
   const succeed = (result) => {
@@ -456,7 +497,7 @@ function stream(event, context, finish, fail) {
   const broken = (e) => {
     if (!out._begun) fail(e);
     else {
-      log('ERROR', ['Invoke Error \t' + forLog(e)]);
+      logError('Invoke Error', e);
       finish(END, JSON.stringify(errorObject(e)));
     }
   };

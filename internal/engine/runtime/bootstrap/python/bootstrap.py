@@ -16,6 +16,9 @@ _MAX = 6 * 1024 * 1024 + 100
 _HERE = __file__
 _ENSURE_ASCII = sys.version_info < (3, 12)
 
+_JSON_LOG = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+_LOG_LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
+
 _request_id = ""
 
 
@@ -151,13 +154,40 @@ def _configure_logging(logging):
         def emit(self, record):
             sys.stdout.write(self.format(record).replace("\n", "\r") + "\n")
 
+    usual = set(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"aws_request_id", "message", "asctime", "taskName"}
+
+    class Formatter(logging.Formatter):
+        """One JSON object a line; what was given as extra is in it, too."""
+
+        def format(self, record):
+            out = {"timestamp": self.formatTime(record, self.datefmt), "level": record.levelname, "message": record.getMessage(),
+                   "logger": record.name}
+            if record.exc_info:
+                import traceback
+                kind, error, trace = record.exc_info
+                if kind is not None:
+                    out["stackTrace"] = traceback.format_tb(trace)
+                    out["errorType"], out["errorMessage"] = kind.__name__, str(error)
+                out["location"] = "{}:{}:{}".format(record.pathname, record.funcName, record.lineno)
+            out["requestId"] = record.aws_request_id or None
+            for name, value in vars(record).items():
+                if name not in usual and name not in out:
+                    out[name] = value
+            return json.dumps({k: v for k, v in out.items() if v is not None}, ensure_ascii=False, default=str)
+
     class RequestId(logging.Filter):
         def filter(self, record):
             record.aws_request_id = _request_id
             return True
 
     handler = Handler()
-    formatter = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+    if _JSON_LOG:
+        formatter = Formatter(datefmt="%Y-%m-%dT%H:%M:%SZ")
+        level = _LOG_LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper())
+        if level:
+            logging.root.setLevel(level)
+    else:
+        formatter = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     handler.addFilter(RequestId())
@@ -201,9 +231,13 @@ def _describe(error):
         kind, message = type(error).__name__, str(error)
         trace = [line for frame, line in zip(traceback.extract_tb(error.__traceback__), traceback.format_tb(error.__traceback__))
                  if frame.filename != _HERE and "importlib" not in frame.filename]
-    log = "[ERROR] {}: {}".format(kind, message)
-    if trace:
-        log += "\nTraceback (most recent call last):\n" + "".join(trace)
+    if _JSON_LOG:
+        log = json.dumps({"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "log_level": "ERROR",
+                          "errorMessage": message, "errorType": kind, "requestId": _request_id, "stackTrace": trace}, ensure_ascii=_ENSURE_ASCII)
+    else:
+        log = "[ERROR] {}: {}".format(kind, message)
+        if trace:
+            log += "\nTraceback (most recent call last):\n" + "".join(trace)
     sys.stdout.write(log.rstrip("\n").replace("\n", "\r") + "\n")
     sys.stdout.flush()
     return json.dumps({"errorMessage": message, "errorType": kind, "requestId": _request_id, "stackTrace": trace},
