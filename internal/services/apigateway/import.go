@@ -62,6 +62,7 @@ func (s *Service) parse(body []byte, parameters map[string]string, failOnWarning
 	for _, k := range slices.Sorted(maps.Keys(parameters)) {
 		v := parameters[k]
 		switch {
+		case k == "mode" || k == "failonwarnings": // the query string has them, too, and the input tells them apart
 		case k == "endpointConfigurationTypes":
 			if err := checkEndpoint(v); err != nil {
 				return nil, err
