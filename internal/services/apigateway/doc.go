@@ -26,7 +26,7 @@
 //
 // Authorization of type COGNITO_USER_POOLS, VPC links,
 // access logs to Firehose, client certificates, private endpoints,
-// compression, custom domains; #include and #parse in mapping
+// custom domains; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
 //
 // # Without meaning here

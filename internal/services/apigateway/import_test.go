@@ -114,7 +114,6 @@ func TestImportRefuses(t *testing.T) {
 		integration(`"type":"http_proxy","uri":"http://x"`):                                                                             "HttpMethod must be non-empty",
 		integration(`"type":"aws_proxy","httpMethod":"POST","uri":"x"`):                                                                 "Invalid ARN specified in the request",
 		integration(`"type":"mock","connectionType":"VPC_LINK"`):                                                                        "connectionType VPC_LINK",
-		integration(`"type":"mock","cacheKeyParameters":[]`):                                                                            "cacheKeyParameters",
 		integration(`"type":"mock","requestTemplates":{"application/json":"{\"statusCode\": #parse('x')}"}`):                            "#parse",
 		integration(`"type":"mock","responses":{"default":{"statusCode":"200","responseParameters":{"method.response.header.A":"a"}}}`): "No method response exists for method",
 		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-policy":{},"paths":{}}`:                                             "Invalid policy document",

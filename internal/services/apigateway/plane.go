@@ -54,6 +54,7 @@ type liveStage struct {
 	variables             map[string]string
 	routes                route.Table[*endpoint]
 	binary                mediaTypes
+	compress              *int32 // the least size of answers that are compressed; nil is off
 	disabled              bool
 	responses             map[string]*gatewayResponse
 	policy                *policy.Policy // the API's own; nil if it has none
@@ -240,7 +241,7 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage, was 
 func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error) {
 	ls := &liveStage{
 		area: a, api: id, name: st.Name, deployment: st.Deployment, variables: st.Variables,
-		binary: parseMediaTypes(d.Binary), disabled: d.Disabled, keyFromAuthorizer: d.KeySource == api.ApiKeySourceTypeAuthorizer, responses: map[string]*gatewayResponse{},
+		binary: parseMediaTypes(d.Binary), compress: d.MinCompression, disabled: d.Disabled, keyFromAuthorizer: d.KeySource == api.ApiKeySourceTypeAuthorizer, responses: map[string]*gatewayResponse{},
 	}
 	if d.Policy != "" {
 		var err error

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -29,6 +30,7 @@ type restAPIProperties struct {
 	Body                      any                 `cfn:"Body"`
 	BodyS3Location            *s3Location         `cfn:"BodyS3Location"`
 	BinaryMediaTypes          []string            `cfn:"BinaryMediaTypes"`
+	MinimumCompressionSize    *int32              `cfn:"MinimumCompressionSize"`
 	Parameters                map[string]string   `cfn:"Parameters"`
 	EndpointConfiguration     *endpointProperties `cfn:"EndpointConfiguration"`
 	FailOnWarnings            *bool               `cfn:"FailOnWarnings"`
@@ -226,6 +228,11 @@ func settleRestAPI(ctx context.Context, rq *resource.Request, id string, old, p 
 			ops.set("/endpointConfiguration/types/"+x.EndpointConfiguration.Types[0], &t)
 		}
 		ops.set("/endpointConfiguration/ipAddressType", e.IPAddressType)
+	}
+	if n := p.MinimumCompressionSize; n != nil {
+		ops.set("/minimumCompressionSize", new(strconv.Itoa(int(*n))))
+	} else if old.MinimumCompressionSize != nil {
+		ops.op(api.OpRemove, "/minimumCompressionSize", nil)
 	}
 	for _, t := range old.BinaryMediaTypes {
 		if !slices.Contains(p.BinaryMediaTypes, t) {

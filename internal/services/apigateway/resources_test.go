@@ -183,7 +183,8 @@ func TestStackRefuses(t *testing.T) {
 	}{
 		{"RestApi", props{}, "one of the keys"},
 		{"RestApi", props{"Name": "a", "Policy": props{}}, "Invalid policy document"},
-		{"RestApi", props{"Name": "a", "MinimumCompressionSize": 5}, "extraneous key [MinimumCompressionSize]"},
+		{"RestApi", props{"Name": "a", "MinimumCompressionSize": -5}, "Invalid minimum compression size"},
+		{"RestApi", props{"Name": "a", "CloneFrom": "b"}, "extraneous key [CloneFrom]"},
 		{"RestApi", props{"Name": "a", "EndpointConfiguration": props{"Types": []any{"PRIVATE"}}}, "endpoint type PRIVATE"},
 		{"RestApi", props{"Body": props{"swagger": "2.0", "info": props{"title": "t"}, "x-amazon-apigateway-policy": props{}}}, "Invalid policy document"},
 	} {

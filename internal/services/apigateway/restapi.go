@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -81,7 +82,6 @@ func (x *restAPI) setEndpoint(c *api.EndpointConfiguration) error {
 func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *api.CreateRestApiRequest) (*api.RestApi, error) {
 	err := refuseAny(
 		given{"cloneFrom", in.CloneFrom != nil},
-		given{"minimumCompressionSize", in.MinimumCompressionSize != nil},
 		given{"securityPolicy", in.SecurityPolicy != nil}, given{"endpointAccessMode", in.EndpointAccessMode != nil},
 	)
 	if err != nil {
@@ -93,6 +93,9 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	if _, err := setPolicy(areaOf(rq), "", opt.Val(in.Policy)); err != nil {
 		return nil, err
 	}
+	if err := definition.CheckCompression(in.MinimumCompressionSize); err != nil {
+		return nil, faultOf(err)
+	}
 	x := s.newAPI(opt.Val(in.Name), opt.Val(in.Description), rq)
 	x.Version, x.Tags = opt.Val(in.Version), in.Tags
 	if err := x.setEndpoint(in.EndpointConfiguration); err != nil {
@@ -100,7 +103,7 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	}
 	d := definition.New(s.ids.Of(ids.LowerAlnum, 10))
 	d.KeySource = opt.Val(in.ApiKeySource)
-	d.Binary, d.Disabled = in.BinaryMediaTypes, opt.Val(in.DisableExecuteApiEndpoint)
+	d.Binary, d.Disabled, d.MinCompression = in.BinaryMediaTypes, opt.Val(in.DisableExecuteApiEndpoint), in.MinimumCompressionSize
 	if d.Policy, err = setPolicy(areaOf(rq), x.ID, opt.Val(in.Policy)); err != nil {
 		return nil, err
 	}
@@ -143,7 +146,7 @@ func (s *Service) saveNew(ctx context.Context, rq *call.Authorized, x *restAPI, 
 func (x *restAPI) answer(d *definition.API) *api.RestApi {
 	return &api.RestApi{
 		Id: &x.ID, Name: &x.Name, Description: opt.NonZero(x.Description), Version: opt.NonZero(x.Version), CreatedDate: seconds(x.Created),
-		BinaryMediaTypes: d.Binary, ApiKeySource: new(opt.Or(opt.NonZero(d.KeySource), api.ApiKeySourceTypeHeader)), Warnings: x.Warnings, Tags: x.Tags, Policy: opt.NonZero(d.Policy),
+		BinaryMediaTypes: d.Binary, MinimumCompressionSize: d.MinCompression, ApiKeySource: new(opt.Or(opt.NonZero(d.KeySource), api.ApiKeySourceTypeHeader)), Warnings: x.Warnings, Tags: x.Tags, Policy: opt.NonZero(d.Policy),
 		EndpointConfiguration:     &api.EndpointConfiguration{Types: []string{x.Endpoint}, IpAddressType: new(opt.Or(opt.NonZero(x.Addresses), api.IpAddressTypeIpv4))},
 		DisableExecuteApiEndpoint: &d.Disabled, RootResourceId: &d.Root,
 	}
@@ -226,6 +229,18 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 				return nil
 			},
 			"replace /disableExecuteApiEndpoint": func(_, v string) error { d.Disabled = v == "true"; return nil },
+			"replace /minimumCompressionSize": func(_, v string) error {
+				if d.MinCompression = nil; v == "" || v == "null" {
+					return nil
+				}
+				n, err := strconv.ParseInt(v, 10, 32)
+				if err != nil {
+					n = -1
+				}
+				d.MinCompression = new(int32(n))
+				return definition.CheckCompression(d.MinCompression)
+			},
+			"remove /minimumCompressionSize": func(_, _ string) error { d.MinCompression = nil; return nil },
 			"add /binaryMediaTypes/*": func(name, _ string) error {
 				if !slices.Contains(d.Binary, name) {
 					d.Binary = append(d.Binary, name)
@@ -247,7 +262,7 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 			"replace /endpointConfiguration/types":         endpoint,
 			"replace /endpointConfiguration/ipAddressType": text(&x.Addresses),
 		}
-		if err := e.apply(in.PatchOperations, "/minimumCompressionSize", "/vpcEndpointIds", "/securityPolicy", "/endpointAccessMode"); err != nil {
+		if err := e.apply(in.PatchOperations, "/vpcEndpointIds", "/securityPolicy", "/endpointAccessMode"); err != nil {
 			return err
 		}
 		out = x.answer(d)

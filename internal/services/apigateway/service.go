@@ -60,6 +60,8 @@ type Service struct {
 	bodyTimeout time.Duration
 	courier     *delivery.Courier // of access and execution logs
 	ledgers     ledgers
+	// gzips and deflates hold writers, made when an API compresses.
+	gzips, deflates sync.Pool
 	// exchanges holds *exchange whose memory is used again.
 	exchanges sync.Pool
 }

@@ -232,7 +232,7 @@ func (s *Service) within(ctx context.Context, timeout time.Duration, x *exchange
 
 // request makes the integration's request.
 func (t *transformed) request(x *exchange, out *outgoing) *failure {
-	body, err := convert(t.convert, x.rq.Body)
+	body, err := convert(t.convert, x.rq.Body, x.rq.Binary)
 	if err != nil {
 		x.note = err.Error()
 		return misconfigure
@@ -307,12 +307,14 @@ func (x *exchange) place(params []placed, out *outgoing) {
 	}
 }
 
-// convert changes between binary data and its text in base64.
-func convert(how string, body []byte) ([]byte, error) {
-	switch how {
-	case "CONVERT_TO_TEXT":
+// convert changes between binary data and its text in base64; what is of the
+// wanted kind already stays as it is.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+func convert(how string, body []byte, isBinary bool) ([]byte, error) {
+	switch {
+	case how == "CONVERT_TO_TEXT" && isBinary:
 		return base64.StdEncoding.AppendEncode(nil, body), nil
-	case "CONVERT_TO_BINARY":
+	case how == "CONVERT_TO_BINARY" && !isBinary:
 		b, err := base64.StdEncoding.AppendDecode(nil, body)
 		if err != nil {
 			return nil, fmt.Errorf("the body is not base64: %w", err)
@@ -325,7 +327,8 @@ func convert(how string, body []byte) ([]byte, error) {
 func (r *response) answer(x *exchange, a *result) *failure {
 	x.status = r.status
 	typ, template, ok := r.template(x.header("Accept"))
-	body, err := convert(r.convert, a.body)
+	of := strings.Join(a.header["Content-Type"], ",") // functions and mocks answer text
+	body, err := convert(r.convert, a.body, of != "" && x.stage.binary.match(of))
 	if err == nil && ok {
 		if template == nil {
 			err = errors.New("the response template cannot be read")

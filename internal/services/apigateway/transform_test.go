@@ -328,9 +328,12 @@ func TestHTTP(t *testing.T) {
 func TestContentHandling(t *testing.T) {
 	w := newWorld(t)
 	id := w.emptyAPI(t)
+	calltest.Must(t, w.World, api.UpdateRestApi, &api.UpdateRestApiRequest{RestApiId: &id, PatchOperations: []api.PatchOperation{
+		{Op: new("add"), Path: new("/binaryMediaTypes/image~1png")},
+	}})
 	w.method(t, id, "POST /", api.PutIntegrationRequest{
 		Type: new("AWS"), IntegrationHttpMethod: new("POST"), Uri: new(uri("f")), ContentHandling: new("CONVERT_TO_TEXT"),
-		RequestTemplates: map[string]string{"image/png": `{"data":"$input.body"}`},
+		RequestTemplates: map[string]string{"image/png": `{"data":"$input.body"}`, "text/plain": `{"data":"$input.body"}`},
 	}, nil, replies{"200": {ContentHandling: new("CONVERT_TO_BINARY")}})
 	w.deploy(t, id, "s")
 	w.f.invoke = func(_ context.Context, _ string, event []byte) (*lambda.InvocationResponse, error) {
@@ -341,6 +344,9 @@ func TestContentHandling(t *testing.T) {
 	}
 	if got := w.send("POST", id, "/s/", "\x00\xff", "Content-Type", "image/png"); got.StatusCode != 200 || got.body != "\xff\x00" {
 		t.Errorf("got %d %q", got.StatusCode, got.body)
+	}
+	if got := w.send("POST", id, "/s/", "AP8=", "Content-Type", "text/plain"); got.StatusCode != 200 || got.body != "\xff\x00" {
+		t.Errorf("text stays text: %d %q", got.StatusCode, got.body)
 	}
 }
 

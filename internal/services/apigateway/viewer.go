@@ -43,7 +43,11 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 		failed = s.meter(r.Context(), x)
 	}
 	x.decided(s, failed)
+	if failed == nil {
+		failed = x.inflate()
+	}
 	s.carryOut(r.Context(), x, failed)
+	s.deflate(x)
 	s.keep(x)
 	x.write(w)
 }

@@ -55,6 +55,8 @@ func (i *Integration) checkMappings() error {
 		return err
 	}
 	switch {
+	case i.Stream:
+		return problem.Unsupported("the responseTransferMode STREAM")
 	case i.Type == Proxy && i.Convert != "":
 		return problem.Unsupported("contentHandling of an integration of type " + i.Type)
 	case i.Type == Proxy && len(i.Parameters) > 0:

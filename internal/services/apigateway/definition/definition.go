@@ -25,6 +25,9 @@ type API struct {
 	Validators map[string]*Validator `json:"validators,omitempty"`
 	// Binary are the media types that are binary: "image/png", "*/*".
 	Binary []string `json:"binary,omitempty"`
+	// MinCompression is the least size of answers that are compressed, in bytes; nil
+	// compresses none, and takes no compressed request.
+	MinCompression *int32 `json:"minCompression,omitempty"`
 	// Disabled says that the API cannot be called at its default address.
 	Disabled bool `json:"disabled,omitempty"`
 	// KeySource is where API keys come from: HEADER (also if empty) or AUTHORIZER.
@@ -73,6 +76,9 @@ type Integration struct {
 	// Parameters are "integration.request.PLACE.NAME" with the expressions of their values.
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Convert    string            `json:"convert,omitempty"` // contentHandling: CONVERT_TO_TEXT, CONVERT_TO_BINARY
+	// Stream says that the integration's response goes to the caller as it comes:
+	// responseTransferMode STREAM.
+	Stream bool `json:"stream,omitempty"`
 	// CacheNamespace is whose cached answers the integration shares; "" means the
 	// resource's own.
 	CacheNamespace string `json:"cacheNamespace,omitempty"`

@@ -14,7 +14,8 @@ import (
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 const (
 	MaxResources   = 300
-	DefaultTimeout = 29_000 // milliseconds
+	maxCompression = 10 << 20 // bytes
+	DefaultTimeout = 29_000   // milliseconds
 	minTimeout     = 50
 	maxTimeout     = 29_000
 )
@@ -218,6 +219,14 @@ func (i *Integration) checkURI() error {
 		return problem.New("Invalid function ARN or invalid uri")
 	case a.Account != "lambda":
 		return problem.New("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.")
+	}
+	return nil
+}
+
+// CheckCompression checks the least size of answers that are compressed, in bytes.
+func CheckCompression(n *int32) error {
+	if n != nil && (*n < 0 || *n > maxCompression) {
+		return problem.New("Invalid minimum compression size, must be between 0 and %d", maxCompression)
 	}
 	return nil
 }

@@ -169,6 +169,9 @@ func (x *exporter) settings(o object) {
 	if len(a.Binary) > 0 {
 		o[extension+"binary-media-types"] = anyList(a.Binary)
 	}
+	if a.MinCompression != nil {
+		o[extension+"minimum-compression-size"] = whole(*a.MinCompression)
+	}
 	if a.KeySource != "" {
 		o[extension+"api-key-source"] = a.KeySource
 	}

@@ -94,6 +94,13 @@ func integrationObject(i *definition.Integration) object {
 	set(o, "uri", i.URI)
 	set(o, "credentials", i.Credentials)
 	set(o, "contentHandling", i.Convert)
+	set(o, "cacheNamespace", i.CacheNamespace)
+	if len(i.CacheKeys) > 0 {
+		o["cacheKeyParameters"] = anyList(i.CacheKeys)
+	}
+	if i.Stream {
+		o["responseTransferMode"] = "STREAM"
+	}
 	put(o, "requestTemplates", anyMap(i.Templates))
 	put(o, "requestParameters", anyMap(i.Parameters))
 	if i.Timeout != 0 {

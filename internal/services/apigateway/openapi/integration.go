@@ -13,13 +13,14 @@ func (im *importer) integration(at place, m *definition.Method, o object) error 
 		Type: strings.ToUpper(text(o["type"])), HTTPMethod: strings.ToUpper(text(o["httpMethod"])), URI: text(o["uri"]), Credentials: text(o["credentials"]),
 		Templates: texts(o["requestTemplates"]), Passthrough: strings.ToUpper(text(o["passthroughBehavior"])),
 		Parameters: texts(o["requestParameters"]), Convert: strings.ToUpper(text(o["contentHandling"])),
+		CacheNamespace: text(o["cacheNamespace"]), CacheKeys: list(o["cacheKeyParameters"]),
 	}
 	if text(o["httpMethod"]) == anyMethod {
 		i.HTTPMethod = "ANY"
 	}
 	for _, k := range sorted(o) {
 		switch k {
-		case "type", "httpMethod", "uri", "credentials", "requestTemplates", "passthroughBehavior", "responses", "payloadFormatVersion", "requestParameters", "contentHandling":
+		case "type", "httpMethod", "uri", "credentials", "requestTemplates", "passthroughBehavior", "responses", "payloadFormatVersion", "requestParameters", "contentHandling", "cacheNamespace", "cacheKeyParameters":
 		case "timeoutInMillis":
 			n, ok := number(o[k])
 			if !ok || n < 1 {
@@ -31,8 +32,9 @@ func (im *importer) integration(at place, m *definition.Method, o object) error 
 				return problem.Unsupported(k + " " + text(o[k]))
 			}
 		case "responseTransferMode":
-			if !strings.EqualFold(text(o[k]), "BUFFERED") {
-				return problem.Unsupported(k + " " + text(o[k]))
+			mode := strings.ToUpper(text(o[k]))
+			if i.Stream = mode == "STREAM"; !i.Stream && mode != "BUFFERED" {
+				return problem.New("Invalid response transfer mode specified: %s", text(o[k]))
 			}
 		default:
 			return problem.Unsupported("the integration's " + k)

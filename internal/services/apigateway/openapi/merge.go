@@ -13,6 +13,9 @@ func (d *Document) Overwrite(old *definition.API) *definition.API {
 	if !d.HasBinary {
 		is.Binary = old.Binary
 	}
+	if is.MinCompression == nil {
+		is.MinCompression = old.MinCompression
+	}
 	if is.KeySource == "" {
 		is.KeySource = old.KeySource
 	}
@@ -86,6 +89,9 @@ func (d *Document) Merge(old *definition.API, newID func() string) (*definition.
 	maps.Copy(is.Models, add.Models)
 	if d.HasBinary {
 		is.Binary = add.Binary
+	}
+	if add.MinCompression != nil {
+		is.MinCompression = add.MinCompression
 	}
 	if add.KeySource != "" {
 		is.KeySource = add.KeySource

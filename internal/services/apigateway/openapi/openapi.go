@@ -170,6 +170,15 @@ func (im *importer) settings() {
 		switch name {
 		case "binary-media-types":
 			im.api.Binary, im.doc.HasBinary = list(v), true
+		case "minimum-compression-size":
+			n, ok := number(v)
+			if !ok {
+				n = -1
+			}
+			if err := definition.CheckCompression(&n); err != nil {
+				im.fail("%s", err)
+			}
+			im.api.MinCompression = &n
 		case "policy":
 			b, err := json.Marshal(v)
 			if err != nil {
