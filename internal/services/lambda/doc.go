@@ -27,6 +27,10 @@
 // end when their event is done. Environments that were idle for ten minutes end,
 // and so do those whose credentials are about to expire.
 //
+// Environments that are provisioned (provisioned.go) are a part of the pool that is
+// started ahead and kept. All environments share a budget of memory (memory.go):
+// idle ones that were not used for longest make room.
+//
 // A function URL is looked up by its id (url.go) and answered in viewer.go. A
 // response that is streamed goes from the environment to who reads it without
 // being gathered, and the function waits for who reads.
@@ -53,6 +57,12 @@
 //   - Initialisation has one try, of ten seconds and the function's timeout,
 //     where AWS makes two of each.
 //   - What is written to /tmp counts against MemorySize as well.
+//   - Provisioned environments serve whoever invokes their version, by whatever
+//     name. What an alias with weights asks for is split by the weights.
+//   - When no memory is left for another environment, an event waits for up to a
+//     second and is then throttled (ConcurrentInvocationLimitExceeded).
+//   - A loop of functions is found by the trace header only.
+//   - Runtimes are the machine's interpreters: UpdateRuntimeOn is Auto.
 //   - One function runs at most 32 asynchronous events at once.
 //   - Billed Duration contains the initialisation, as on AWS since August 2025.
 //
@@ -64,7 +74,7 @@
 // Refused by name until they act: PackageType Image and ImageConfig,
 // VpcConfig with subnets or security groups, FileSystemConfigs,
 // DeadLetterConfig, destinations but functions, TracingConfig Active, SnapStart
-// PublishedVersions, KMSKeyArn, code signing,
+// PublishedVersions (see docs/RATIONALE.md), KMSKeyArn, code signing,
 // CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; OrganizationId
 // in permissions of layers; in
 // AddPermission EventSourceToken and PrincipalOrgID; architectures other than the machine's.
