@@ -121,6 +121,9 @@ func (s *Service) updateAlias(ctx context.Context, rq *call.Authorized, in *api.
 		if err := f.checkAlias(&next); err != nil {
 			return err
 		}
+		if next.Version == latest && f.rec.Provisioned[a.Name] != nil {
+			return errUnpublished()
+		}
 		f.rec.Aliases[a.Name] = &next
 		return nil
 	})

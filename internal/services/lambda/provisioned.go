@@ -221,11 +221,16 @@ func (s *Service) provisionedBindings() []call.Binding {
 	}
 }
 
+// errUnpublished says that $LATEST cannot have what is provisioned.
+func errUnpublished() error {
+	return api.InvalidParameterValueException("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+}
+
 // provisionable says whether concurrency can be provisioned for a qualifier.
 func (f *function) provisionable(q string) error {
 	bad := api.InvalidParameterValueException
 	if q == latest {
-		return bad("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+		return errUnpublished()
 	}
 	a := f.rec.Aliases[q]
 	if a == nil {
@@ -238,7 +243,7 @@ func (f *function) provisionable(q string) error {
 	}
 	switch {
 	case a.Version == latest:
-		return bad("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+		return errUnpublished()
 	case len(a.Weights) > 0:
 		return bad("Alias with weights can not be used with Provisioned Concurrency")
 	}

@@ -232,6 +232,10 @@ func TestProvisionedConcurrencyRefused(t *testing.T) {
 		_, err := calltest.Do(st.World, api.PutFunctionConcurrency, &api.PutFunctionConcurrencyRequest{FunctionName: new("f"), ReservedConcurrentExecutions: &n})
 		return err
 	}
+	move := func(alias, version string) error {
+		_, err := calltest.Do(st.World, api.UpdateAlias, &api.UpdateAliasRequest{FunctionName: new("f"), Name: &alias, FunctionVersion: &version})
+		return err
+	}
 	for _, c := range []struct {
 		err        error
 		code, text string
@@ -239,6 +243,7 @@ func TestProvisionedConcurrencyRefused(t *testing.T) {
 		{put("f", "$LATEST", 1), "InvalidParameterValueException", "unpublished function versions"},
 		{put("f", "latest", 1), "InvalidParameterValueException", "unpublished function versions"},
 		{put("f", "weighted", 1), "InvalidParameterValueException", "Alias with weights"},
+		{move("a", "$LATEST"), "InvalidParameterValueException", "unpublished function versions"},
 		{put("f", "b", 1), "InvalidParameterValueException", "already Provisioned version"},
 		{put("f", "two", 1), "InvalidParameterValueException", "already Provisioned version"},
 		{put("f", "1", 1), "InvalidParameterValueException", "pointed by a Provisioned Concurrency alias"},
