@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -212,11 +215,24 @@ func TestConnections(t *testing.T) {
 	})
 	t.Run("not HTTP", func(t *testing.T) {
 		c := w.dial(t)
-		if _, err := c.Write([]byte("\x16\x03\x01 this is no request of HTTP at all\r\n\r\n")); err != nil {
+		if _, err := c.Write([]byte("\x01\x03\x01 this is no request of HTTP at all\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}
 		if a := readAnswer(t, bufio.NewReader(c), "GET"); a.status != 400 {
 			t.Errorf("the answer is %v", a)
+		}
+	})
+	t.Run("a handshake that is none", func(t *testing.T) {
+		c := w.dial(t)
+		if _, err := c.Write([]byte("\x16\x03\x01\x00\x05hello")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		// The server closes the connection, with an alert or without.
+		if got, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) || len(got) > 7 {
+			t.Errorf("%q, %v", got, err)
 		}
 	})
 	t.Run("body shorter than announced", func(t *testing.T) {
