@@ -82,7 +82,13 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::ApiGateway::RequestValidator", resource.Handlers[validatorProperties]{
 			Create: createValidator, Find: leftValidators, Update: updateValidator, Delete: deleteValidator, Attributes: []string{"RequestValidatorId"},
 		}),
-		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Find: leftModel, Delete: deleteModel}),
+		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Find: leftModel, Update: updateModel, Delete: deleteModel}),
+		resource.Define("AWS::ApiGateway::DocumentationPart", resource.Handlers[partProperties]{
+			Create: createPart, Find: leftPart, Update: updatePart, Delete: deletePart, Attributes: []string{"DocumentationPartId"},
+		}),
+		resource.Define("AWS::ApiGateway::DocumentationVersion", resource.Handlers[docVersionProperties]{
+			Create: createDocVersion, Find: leftDocVersion, Update: updateDocVersion, Delete: deleteDocVersion,
+		}),
 		resource.Define("AWS::ApiGateway::GatewayResponse", resource.Handlers[gatewayProperties]{
 			Create: putGateway, Delete: deleteGateway, Attributes: []string{"Id"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *gatewayProperties) (resource.State, error) {

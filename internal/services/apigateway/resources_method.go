@@ -152,9 +152,9 @@ func deleteMethod(ctx context.Context, rq *resource.Request, _ string, p *method
 type modelProperties struct {
 	RestAPIID   string  `cfn:"RestApiId,required,replace"`
 	Name        *string `cfn:"Name,replace"`
-	Description *string `cfn:"Description,replace"`
+	Description *string `cfn:"Description"`
 	ContentType *string `cfn:"ContentType,replace"`
-	Schema      any     `cfn:"Schema,replace"`
+	Schema      any     `cfn:"Schema"`
 }
 
 // name is the model's name, or one of letters and digits that the platform gives.
@@ -170,21 +170,37 @@ func (p *modelProperties) name(rq *resource.Request) string {
 	return name
 }
 
+// jsonText is a property that templates write as an object or as its text.
+func jsonText(v any) (*string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return &v, nil
+	}
+	b, err := json.Marshal(v)
+	return new(string(b)), err
+}
+
+func updateModel(ctx context.Context, rq *resource.Request, name string, _, p *modelProperties) (resource.State, error) {
+	schema, err := jsonText(p.Schema)
+	if err != nil {
+		return resource.State{}, err
+	}
+	var ops patches
+	ops.set("/description", new(opt.Val(p.Description)))
+	ops.set("/schema", new(opt.Val(schema)))
+	_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateModel, &api.UpdateModelRequest{RestApiId: &p.RestAPIID, ModelName: &name, PatchOperations: ops})
+	return resource.State{ID: name}, err
+}
+
 func createModel(ctx context.Context, rq *resource.Request, p *modelProperties) (resource.State, error) {
 	name := p.name(rq)
-	var schema *string
-	switch v := p.Schema.(type) {
-	case nil:
-	case string:
-		schema = &v
-	default:
-		b, err := json.Marshal(v)
-		if err != nil {
-			return resource.State{}, err
-		}
-		schema = new(string(b))
+	schema, err := jsonText(p.Schema)
+	if err != nil {
+		return resource.State{}, err
 	}
-	_, err := call.Do(ctx, rq.Caller, rq.As, api.CreateModel, &api.CreateModelRequest{
+	_, err = call.Do(ctx, rq.Caller, rq.As, api.CreateModel, &api.CreateModelRequest{
 		RestApiId: &p.RestAPIID, Name: &name, Description: p.Description, Schema: schema, ContentType: new(opt.Or(p.ContentType, "application/json")),
 	})
 	if err != nil {

@@ -143,18 +143,19 @@ func deleteDeployment(ctx context.Context, rq *resource.Request, id string, p *d
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html
 type stageProperties struct {
-	RestAPIID           string                  `cfn:"RestApiId,required,replace"`
-	StageName           *string                 `cfn:"StageName,replace"`
-	DeploymentID        string                  `cfn:"DeploymentId,required"`
-	Description         *string                 `cfn:"Description"`
-	Variables           map[string]string       `cfn:"Variables"`
-	TracingEnabled      *bool                   `cfn:"TracingEnabled"`
-	MethodSettings      []methodSettingProperty `cfn:"MethodSettings"`
-	AccessLogSetting    *accessLogProperty      `cfn:"AccessLogSetting"`
-	CacheClusterEnabled *bool                   `cfn:"CacheClusterEnabled"`
-	CacheClusterSize    *string                 `cfn:"CacheClusterSize"`
-	CanarySetting       *canaryProperty         `cfn:"CanarySetting"`
-	Tags                []tagProperty           `cfn:"Tags"`
+	RestAPIID            string                  `cfn:"RestApiId,required,replace"`
+	StageName            *string                 `cfn:"StageName,replace"`
+	DeploymentID         string                  `cfn:"DeploymentId,required"`
+	Description          *string                 `cfn:"Description"`
+	Variables            map[string]string       `cfn:"Variables"`
+	TracingEnabled       *bool                   `cfn:"TracingEnabled"`
+	MethodSettings       []methodSettingProperty `cfn:"MethodSettings"`
+	AccessLogSetting     *accessLogProperty      `cfn:"AccessLogSetting"`
+	CacheClusterEnabled  *bool                   `cfn:"CacheClusterEnabled"`
+	CacheClusterSize     *string                 `cfn:"CacheClusterSize"`
+	CanarySetting        *canaryProperty         `cfn:"CanarySetting"`
+	DocumentationVersion *string                 `cfn:"DocumentationVersion"`
+	Tags                 []tagProperty           `cfn:"Tags"`
 }
 
 func (p *stageProperties) tags(rq *resource.Request) map[string]string {
@@ -173,7 +174,7 @@ func createStage(ctx context.Context, rq *resource.Request, p *stageProperties) 
 	_, err := call.Do(ctx, rq.Caller, rq.As, api.CreateStage, &api.CreateStageRequest{
 		RestApiId: &p.RestAPIID, StageName: &name, DeploymentId: &p.DeploymentID, Description: p.Description, Variables: p.Variables,
 		TracingEnabled: p.TracingEnabled, CacheClusterEnabled: p.CacheClusterEnabled, CacheClusterSize: p.CacheClusterSize,
-		CanarySettings: p.CanarySetting.settings(), Tags: p.tags(rq),
+		CanarySettings: p.CanarySetting.settings(), DocumentationVersion: p.DocumentationVersion, Tags: p.tags(rq),
 	})
 	if err != nil {
 		return resource.State{}, err
@@ -197,6 +198,11 @@ func updateStage(ctx context.Context, rq *resource.Request, name string, old, p 
 	ops.flag("/cacheClusterEnabled", new(opt.Val(p.CacheClusterEnabled)))
 	ops.canary(old.CanarySetting, p.CanarySetting)
 	ops.accessLog(old.AccessLogSetting, p.AccessLogSetting)
+	if p.DocumentationVersion != nil {
+		ops.set("/documentationVersion", p.DocumentationVersion)
+	} else if old.DocumentationVersion != nil {
+		ops.op(api.OpRemove, "/documentationVersion", nil)
+	}
 	ops.entries("/variables", old.Variables, p.Variables)
 	ops.methodSettings(old.MethodSettings, p.MethodSettings)
 	x, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops})

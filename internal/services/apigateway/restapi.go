@@ -18,8 +18,12 @@ import (
 func (s *Service) restAPIBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.CreateRestApi, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.CreateRestApiRequest) ([]call.Need, error) {
-			return policyNeeds(actionPost, resourceARN(rq.Region(), "/restapis"), opt.Val(in.Policy) != ""), nil
-		}, actionPost, actionPolicy), s.createRestApi),
+			needs := policyNeeds(actionPost, resourceARN(rq.Region(), "/restapis"), opt.Val(in.Policy) != "")
+			if in.CloneFrom != nil {
+				needs = append(needs, call.Need{Action: actionGet, Resource: resourceARN(rq.Region(), below(in.CloneFrom))})
+			}
+			return needs, nil
+		}, actionPost, actionPolicy, actionGet), s.createRestApi),
 		call.Bind(api.GetRestApi, on(actionGet, func(in *api.GetRestApiRequest) string { return below(in.RestApiId) }), s.getRestApi),
 		call.Bind(api.GetRestApis, on(actionGet, func(*api.GetRestApisRequest) string { return "/restapis" }), s.getRestApis),
 		call.Bind(api.UpdateRestApi, call.Rule(func(_ context.Context, rq *call.Decoded, in *api.UpdateRestApiRequest) ([]call.Need, error) {
@@ -81,7 +85,6 @@ func (x *restAPI) setEndpoint(c *api.EndpointConfiguration) error {
 
 func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *api.CreateRestApiRequest) (*api.RestApi, error) {
 	err := refuseAny(
-		given{"cloneFrom", in.CloneFrom != nil},
 		given{"securityPolicy", in.SecurityPolicy != nil}, given{"endpointAccessMode", in.EndpointAccessMode != nil},
 	)
 	if err != nil {
@@ -96,19 +99,43 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	if err := definition.CheckCompression(in.MinimumCompressionSize); err != nil {
 		return nil, faultOf(err)
 	}
+	var d *definition.API
+	var parts []definition.Part
+	if in.CloneFrom != nil {
+		if d, parts, err = s.clone(ctx, rq, *in.CloneFrom); err != nil {
+			return nil, err
+		}
+	}
 	x := s.newAPI(opt.Val(in.Name), opt.Val(in.Description), rq)
 	x.Version, x.Tags = opt.Val(in.Version), in.Tags
 	if err := x.setEndpoint(in.EndpointConfiguration); err != nil {
 		return nil, err
 	}
-	d := definition.New(s.ids.Of(ids.LowerAlnum, 10))
+	if d == nil {
+		d = definition.New(s.ids.Of(ids.LowerAlnum, 10))
+		addDefaultModels(d, s.newID)
+	}
 	d.KeySource = opt.Val(in.ApiKeySource)
 	d.Binary, d.Disabled, d.MinCompression = in.BinaryMediaTypes, opt.Val(in.DisableExecuteApiEndpoint), in.MinimumCompressionSize
 	if d.Policy, err = setPolicy(areaOf(rq), x.ID, opt.Val(in.Policy)); err != nil {
 		return nil, err
 	}
-	addDefaultModels(d, s.newID)
-	return s.saveNew(ctx, rq, x, d)
+	return s.saveNew(ctx, rq, x, d, parts...)
+}
+
+// clone loads what a new API takes over of another: all that is below it, and
+// nothing that the request for the new one tells.
+func (s *Service) clone(ctx context.Context, rq *call.Authorized, id string) (d *definition.API, parts []definition.Part, err error) {
+	err = s.store.View(ctx, func(r data.Reader) error {
+		doc, err := loadParts(r, areaOf(rq), id)
+		if err != nil {
+			return err
+		}
+		parts = doc.Parts
+		d, err = loadDefinition(r, areaOf(rq), id)
+		return err
+	})
+	return d, parts, err
 }
 
 // newAPI makes the record of an API with a fresh id. Ids are unique among all

@@ -99,7 +99,7 @@ const extended = `{
   "schemas": {"Pet": {"type": "object", "properties": {"id": {"type": "integer", "maximum": 9223372036854775807}, "kids": {"type": "array", "items": {"$ref": "#/components/schemas/Pet"}}}}},
   "parameters": {"limit": {"name": "limit", "in": "query", "description": "how many", "schema": {"type": "integer"}}},
   "responses": {"Gone": {"description": "gone", "content": {"application/json": {"schema": {"type": "object"}}}}},
-  "x-amazon-apigateway-integrations": {"f": {"type": "mock", "requestTemplates": {"application/json": "{\"statusCode\": 200}"}, "passthroughBehavior": "never", "timeoutInMillis": 1000,
+  "x-amazon-apigateway-integrations": {"f": {"type": "mock", "requestTemplates": {"application/json": "{\"statusCode\": 200}"}, "passthroughBehavior": "never", "timeoutInMillis": 1000, "cacheNamespace": "n", "cacheKeyParameters": ["method.request.querystring.limit"],
     "requestParameters": {"integration.request.header.A": "method.request.querystring.limit"},
     "responses": {"default": {"statusCode": "200", "responseTemplates": {"application/json": "{}"}}, "4..": {"statusCode": "404"}}}},
   "securitySchemes": {

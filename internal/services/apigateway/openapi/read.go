@@ -36,7 +36,7 @@ func read(body []byte) (object, error) {
 			return nil, errInput
 		}
 		var err error
-		if v, err = plain(doc.Content[0]); err != nil {
+		if v, err = new(reader).plain(doc.Content[0], 0); err != nil {
 			return nil, err
 		}
 	}
@@ -47,28 +47,58 @@ func read(body []byte) (object, error) {
 	return o, nil
 }
 
-// plain turns a YAML node into JSON's kinds. Dates stay text, as they are versions
-// here; anchors are not taken, because they could make a small document a huge one.
-func plain(n *yaml.Node) (any, error) {
-	if n.Anchor != "" || n.Kind == yaml.AliasNode {
-		return nil, problem.New("Invalid OpenAPI input. YAML anchors and aliases are not taken.")
+// maxNodes is how many values a document in YAML may have once its aliases are
+// written out: a small document must not become a huge one.
+const maxNodes = 500_000
+
+// maxDepth is how deep a document in YAML may be.
+const maxDepth = 500
+
+// reader turns YAML nodes into JSON's kinds. Dates stay text, as they are versions
+// here.
+type reader struct{ nodes int }
+
+func (r *reader) plain(n *yaml.Node, depth int) (any, error) {
+	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
+		return nil, errInput
 	}
 	switch n.Kind {
+	case yaml.AliasNode:
+		return r.plain(n.Alias, depth+1)
 	case yaml.MappingNode:
-		o := object{}
+		o, own := object{}, map[string]bool{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			v, err := plain(n.Content[i+1])
+			v, err := r.plain(n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err
 			}
-			o[n.Content[i].Value] = v
+			k := n.Content[i]
+			if k.ShortTag() != "!!merge" {
+				o[k.Value], own[k.Value] = v, true
+				continue
+			}
+			from, ok := v.([]any)
+			if !ok {
+				from = []any{v}
+			}
+			for _, f := range slices.Backward(from) {
+				m, ok := f.(object)
+				if !ok {
+					return nil, errInput
+				}
+				for k, v := range m {
+					if !own[k] {
+						o[k] = v
+					}
+				}
+			}
 		}
 		return o, nil
 	case yaml.SequenceNode:
 		l := make([]any, len(n.Content))
 		for i, c := range n.Content {
 			var err error
-			if l[i], err = plain(c); err != nil {
+			if l[i], err = r.plain(c, depth+1); err != nil {
 				return nil, err
 			}
 		}
