@@ -27,7 +27,7 @@ const (
 type Choice struct {
 	// Runtime is the name that was resolved, such as "python3.12".
 	Runtime string
-	// Family is "python", "nodejs", "provided" or "go".
+	// Family is "python", "nodejs", "java", "provided" or "go".
 	Family string
 	// Path is the interpreter; empty for runtimes whose program is in the code.
 	Path string
@@ -43,6 +43,8 @@ type Choice struct {
 	Protocol Protocol
 
 	env []string
+	// needsClient tells that the package has to bring what executes it.
+	needsClient bool
 }
 
 // UnavailableError tells that nothing on this machine executes a runtime.
@@ -144,6 +146,9 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Choice, error) {
 	if m := nodeName.FindStringSubmatch(name); m != nil {
 		return c.choose(ctx, name, &families[1], number(m[1]), 0)
 	}
+	if m := javaName.FindStringSubmatch(name); m != nil {
+		return c.choose(ctx, name, &families[2], number(m[1]), 0)
+	}
 	return Choice{}, fmt.Errorf("%q: %w", name, ErrUnknownRuntime)
 }
 
@@ -181,6 +186,9 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 	if !exact {
 		choice.Notice = fmt.Sprintf("%s is executed by %s %s (%s), as this machine has no %s", name, f.name, best.Version, best.Path, wanted)
 	}
+	if f.name == "java" {
+		return c.java(choice)
+	}
 	return c.trust(choice)
 }
 
@@ -197,6 +205,7 @@ func (c *Catalog) trust(choice Choice) (Choice, error) {
 	switch choice.Family {
 	case "nodejs":
 		choice.env = append(choice.env, "NODE_EXTRA_CA_CERTS="+runtimeRoot+"/ca.pem")
+	case "java": // trusts only what is in a key store
 	case "python":
 		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem", "REQUESTS_CA_BUNDLE="+runtimeRoot+"/bundle.pem")
 	default:
@@ -221,19 +230,19 @@ func (c *Catalog) trustIn(dir string) error {
 
 // pick takes the named version, else the nearest newer one, else (Node.js only,
 // whose interface is stable) the nearest older one. Newer versions of Python
-// within a major execute what older ones do.
+// within a major execute what older ones do, and so do newer ones of Java.
 func pick(family string, all []Interpreter, major, minor int) (best *Interpreter, exact bool) {
 	want := Version{Major: major, Minor: minor}
 	for i := range all { // newest first, so the first match is the newest patch
 		v := all[i].Version
-		if v.Major == major && (family == "nodejs" || v.Minor == minor) {
+		if v.Major == major && (family != "python" || v.Minor == minor) {
 			return &all[i], true
 		}
 	}
 	for i := range all {
 		v := all[i].Version
-		if v.compare(want) > 0 && (family == "nodejs" || v.Major == major) {
-			sameLine := best != nil && v.Major == best.Version.Major && (family == "nodejs" || v.Minor == best.Version.Minor)
+		if v.compare(want) > 0 && (family != "python" || v.Major == major) {
+			sameLine := best != nil && v.Major == best.Version.Major && (family != "python" || v.Minor == best.Version.Minor)
 			if !sameLine {
 				best = &all[i]
 			}
@@ -249,8 +258,8 @@ func bootstrapFolder(family string) string {
 	switch family {
 	case "nodejs":
 		return "node"
-	case "python":
-		return "python"
+	case "python", "java":
+		return family
 	}
 	return "none"
 }
@@ -280,6 +289,8 @@ func (c *Choice) argv(cfg Config) []string {
 			argv = append(argv, fmt.Sprintf("--max-old-space-size=%d", max(mb*9/10, 32)), fmt.Sprintf("--max-semi-space-size=%d", max(mb/20, 1)))
 		}
 		return append(argv, runtimeRoot+"/bootstrap.cjs")
+	case "java":
+		return c.javaArgv(cfg)
 	case "go":
 		return []string{taskRoot + "/" + cfg.Handler}
 	}
@@ -293,6 +304,9 @@ func (c *Choice) argv(cfg Config) []string {
 
 // check looks for the program of a runtime whose program is in the code.
 func (c *Choice) check(cfg Config) error {
+	if c.Family == "java" {
+		return c.checkJava(cfg)
+	}
 	if c.Path != "" {
 		return nil
 	}

@@ -30,7 +30,7 @@ func (v Version) compare(w Version) int {
 
 // Interpreter is a program of this machine that executes functions.
 type Interpreter struct {
-	// Family is the language: "python" or "nodejs".
+	// Family is the language: "python", "nodejs" or "java".
 	Family string
 	// Path is the program itself, links followed.
 	Path string
@@ -48,6 +48,10 @@ type family struct {
 	// oldest is the oldest version that the bootstrap runs on.
 	oldest Version
 	get    string
+	// places are further folders, as patterns; loose tells that a version may have
+	// fewer than three numbers.
+	places []string
+	loose  bool
 }
 
 var families = [...]family{
@@ -63,6 +67,13 @@ var families = [...]family{
 		oldest: Version{18, 0, 0},
 		get:    "install it with your system's packages (apt install nodejs, dnf install nodejs, brew install node) or with nvm (nvm install %s)",
 	},
+	{
+		name: "java", program: regexp.MustCompile(`^java$`),
+		homes:  []string{".sdkman/candidates/java/*/bin", ".asdf/installs/java/*/bin", ".local/share/mise/installs/java/*/bin"},
+		places: []string{"/usr/lib/jvm/*/bin", "/opt/homebrew/opt/openjdk*/bin", "/usr/local/lib/jvm/*/bin"},
+		oldest: Version{17, 0, 0}, loose: true,
+		get: "install it with your system's packages (apt install openjdk-%[1]s-jre-headless, dnf install java-%[1]s-openjdk-headless, brew install openjdk@%[1]s)",
+	},
 }
 
 // search finds all interpreters of a family in the folders of path and of
@@ -74,6 +85,10 @@ func (f *family) search(ctx context.Context, path, home string) []Interpreter {
 			found, _ := filepath.Glob(filepath.Join(home, pattern))
 			dirs = append(dirs, found...)
 		}
+	}
+	for _, pattern := range f.places {
+		found, _ := filepath.Glob(pattern)
+		dirs = append(dirs, found...)
 	}
 	dirs = append(dirs, filepath.SplitList(path)...)
 	dirs = append(dirs, "/usr/local/bin", "/usr/bin", "/opt/homebrew/bin")
@@ -97,7 +112,7 @@ func (f *family) search(ctx context.Context, path, home string) []Interpreter {
 			if isScript(real) {
 				continue
 			}
-			v, ok := askVersion(ctx, real)
+			v, ok := f.askVersion(ctx, real)
 			if ok && v.compare(f.oldest) >= 0 {
 				out = append(out, Interpreter{f.name, real, v})
 			}
@@ -121,12 +136,15 @@ func isScript(path string) bool {
 var versionText = regexp.MustCompile(`(\d+)\.(\d+)\.(\d+)`)
 
 // askVersion runs a program with --version.
-func askVersion(ctx context.Context, path string) (Version, bool) {
+func (f *family) askVersion(ctx context.Context, path string) (Version, bool) {
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	out, err := cmd.Output()
 	if err != nil {
 		return Version{}, false
+	}
+	if f.loose {
+		return parseLooseVersion(string(out))
 	}
 	return parseVersion(string(bytes.TrimSpace(out)))
 }

@@ -80,6 +80,9 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 		return nil, err
 	}
 	defer p.done()
+	if err := s.checkCode(ctx, v.Runtime, p.hash); err != nil {
+		return nil, err
+	}
 	if err := s.keep(ctx, k.area(), p); err != nil {
 		return nil, err
 	}

@@ -78,18 +78,25 @@ var (
 	runtimes = []string{
 		"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x",
 		"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
+		"java17", "java21", "java25",
 		"provided.al2", "provided.al2023",
 	}
-	laterRuntimes = []string{"java", "ruby", "dotnet"}
+	// otherRuntimes are not run here as managed runtimes; what they are named
+	// runs on OS-only runtimes, with the client that is in the package.
+	otherRuntimes = map[string]string{
+		"java":   "java17 and later are.",
+		"ruby":   "Put a bootstrap beside the function that starts aws_lambda_ric, the Ruby gem of AWS's client, and use provided.al2023.",
+		"dotnet": "Publish the function as an executable named bootstrap (it contains Amazon.Lambda.RuntimeSupport) and use provided.al2023.",
+	}
 )
 
 func checkRuntime(name string) error {
 	if slices.Contains(runtimes, name) {
 		return nil
 	}
-	for _, p := range laterRuntimes {
+	for p, how := range otherRuntimes {
 		if strings.HasPrefix(name, p) {
-			return api.InvalidParameterValueException("Runtime: %s is not supported yet; it comes with a later version of Tierra. What runs: %s.", name, strings.Join(runtimes, ", "))
+			return api.InvalidParameterValueException("Runtime: %s is not supported. %s What runs: %s.", name, how, strings.Join(runtimes, ", "))
 		}
 	}
 	return api.InvalidParameterValueException("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -158,4 +159,19 @@ func (s *Service) checkInterpreter(ctx context.Context, k key, name string) erro
 		tap(k.name, c.Notice)
 	}
 	return nil
+}
+
+// checkCode says whether this machine can run a package with a runtime.
+func (s *Service) checkCode(ctx context.Context, name, hash string) error {
+	if !strings.HasPrefix(name, "java") {
+		return nil
+	}
+	c, err := s.runtimes.Resolve(ctx, name)
+	if err == nil {
+		err = c.CheckCode(s.folders.path(hash))
+	}
+	if missing := (*engine.UnavailableError)(nil); errors.As(err, &missing) {
+		return api.InvalidParameterValueException("%s", missing)
+	}
+	return err
 }

@@ -113,6 +113,9 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 	old := f.versions[latest]
 	defer func() { s.dropUnused(context.WithoutCancel(ctx), pkg{k.area(), old.Hash}, pkg{k.area(), p.hash}) }()
 	defer p.done()
+	if err := s.checkCode(ctx, old.Runtime, p.hash); err != nil {
+		return nil, err
+	}
 	if opt.Val(in.DryRun) {
 		v := *old
 		if err := checkRevision(in.RevisionId, v.Revision); err != nil {
