@@ -37,8 +37,10 @@ type Face interface {
 // Address is a public address taken apart. The form in which it came (by host or
 // by path) no longer matters.
 type Address struct {
-	Kind   string // "execute-api", "s3-website", "lambda-url"
-	ID     string // the API's id, the bucket's name, the URL's id
+	Kind string // "execute-api", "s3-website", "lambda-url"
+	ID   string // the API's id, the bucket's name, the URL's id; "" with a Domain
+	// Domain is the custom domain name that the request came by, as it was called.
+	Domain string
 	Region string // as far as the address names one
 	Path   string // escaped path below the address, beginning with "/"
 	// Base is what the caller puts before Path to reach it, without a final

@@ -29,7 +29,7 @@ var candidates = []string{
 	"sample", "sample-name", "sample1234", "000000000000", "us-east-1", "1", "/sample", "{}", "sample.txt", "aws:sample",
 	"arn:aws:iam::000000000000:role/sample", "arn:aws:iam::000000000000:policy/sample", "arn:aws:lambda:us-east-1:000000000000:function:sample",
 	"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0", "arn:aws:lambda:us-east-1:000000000000:layer:sample:1", "arn:aws:cloudformation:us-east-1:000000000000:stack/sample/11111111-2222-4333-8444-555555555555",
-	"arn:aws:dynamodb:us-east-1:000000000000:table/sample", "arn:aws:logs:us-east-1:000000000000:log-group:sample", "arn:aws:s3:::sample",
+	"arn:aws:acm:us-east-1:000000000000:certificate/11111111-2222-4333-8444-555555555555", "arn:aws:dynamodb:us-east-1:000000000000:table/sample", "arn:aws:logs:us-east-1:000000000000:log-group:sample", "arn:aws:s3:::sample",
 	"11111111-2222-4333-8444-555555555555", "0123456789abcdef", "0123456789abcdef0123456789abcdef", "AKIA0123456789ABCDEF", "lambda:InvokeFunction", "lambda:GetLayerVersion", "apigateway.amazonaws.com",
 	"200", "v1", "http://localhost/sample", "2026-11-01T00:00:00Z", "index.handler", "123456", "Sample::Sample::Sample",
 }
@@ -82,7 +82,7 @@ func (g sampler) fill(shape int, v reflect.Value, depth int) {
 		if v.Kind() == reflect.Interface {
 			v.Set(reflect.ValueOf(io.NopCloser(strings.NewReader("{}"))))
 		} else {
-			v.SetBytes([]byte("{}"))
+			v.SetBytes([]byte("{}" + strings.Repeat(" ", max(0, int(sh.Min)-2))))
 		}
 	}
 }

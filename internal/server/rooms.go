@@ -14,6 +14,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/edge/inside"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/gateway/domain"
 	"github.com/tierra-cloud/tierra/internal/gen"
 	"github.com/tierra-cloud/tierra/internal/services/acm"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway"
@@ -58,10 +59,12 @@ func (s *Server) furnish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	certificates, err := acm.New(acm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Key: s.secrets.DataKey, Authority: s.authority})
+	certificates, err := acm.New(acm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Key: s.secrets.DataKey, Authority: s.authority,
+		Users: func(arn string) []string { return s.domains.Users(arn) }})
 	if err != nil {
 		return err
 	}
+	s.domains = domain.NewRegistry(certificates.KeyPair)
 	s.board.Plug(
 		identity,
 		sts.New(sts.Deps{Clock: s.clock, Mint: identity, Lenient: s.config.Mode != call.Enforce}),
@@ -73,7 +76,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,
-			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), AccountRate: s.config.APIRate,
+			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), Domains: s.domains, AccountRate: s.config.APIRate,
 			Metrics: s.config.Metrics != "", BodyTimeout: s.config.BodyTimeout}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
 			Presign: s.presign, Signer: s.secrets.Account}),

@@ -28,6 +28,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/engine/authority"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/gateway/domain"
 	"github.com/tierra-cloud/tierra/internal/gen"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/ids"
@@ -87,8 +88,10 @@ type Server struct {
 	blobs    blob.Store
 	// authority signs the certificates of this deployment.
 	authority *authority.Authority
-	board     *call.Board
-	door      *listen.Server
+	// domains are the custom domain names.
+	domains *domain.Registry
+	board   *call.Board
+	door    *listen.Server
 	// back is the way of functions in a private network to this server, at the
 	// address that it has outside.
 	back   engine.Door
@@ -155,7 +158,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	h := pipeline.New(pipeline.Config{
 		Board: s.board, Services: gen.Services(), Account: s.secrets.Account, Region: s.secrets.Region,
-		Pages: s.pages(), Log: s.log,
+		Custom: s.custom, Pages: s.pages(), Log: s.log,
 	})
 	s.door = listen.New(h, s.handshake, s.log)
 	if c.HeaderTimeout > 0 {

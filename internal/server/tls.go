@@ -37,12 +37,26 @@ const maxName = 253
 // authority: what a client that reached us calls us is for it to know.
 func (s *Server) handshake(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	name := strings.TrimSuffix(strings.ToLower(hello.ServerName), ".")
+	if c, err := s.domains.Config(hello); c != nil || err != nil {
+		if err != nil {
+			s.log.Error("open a certificate", "name", name, "error", err)
+		}
+		return c, err
+	}
 	leaf, err := s.authority.Leaf(leafNames(name, hello.Conn.LocalAddr())...)
 	if err != nil {
 		s.log.Error("make a certificate", "name", name, "error", err)
 		return nil, err
 	}
 	return &tls.Config{Certificates: []tls.Certificate{*leaf}, NextProtos: listen.Protocols(), MinVersion: tls.VersionTLS12}, nil
+}
+
+// custom tells what stands behind a host that is a custom domain name.
+func (s *Server) custom(host string) string {
+	if s.domains.Find(host) == nil {
+		return ""
+	}
+	return "execute-api"
 }
 
 // leafNames are the names in the certificate for a client that asked for name and

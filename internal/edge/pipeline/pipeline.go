@@ -37,6 +37,9 @@ type Config struct {
 	Domains []string
 	// Account and Region are the defaults, for callers that name none.
 	Account, Region string
+	// Custom tells the kind of public address behind a host that is a custom domain
+	// name: "execute-api"; "" if it is none. Nil: there are none.
+	Custom func(host string) string
 	// Pages answers the platform's own pages ("/_localstack/health").
 	Pages http.Handler
 	Log   *slog.Logger
@@ -100,7 +103,10 @@ func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// RFC 9112, section 6.1.
 		w.Header().Set("Connection", "close")
 	}
-	t := p.directory.Locate(r)
+	t, ok := p.custom(r)
+	if !ok {
+		t = p.directory.Locate(r)
+	}
 	in := p.incoming(r, t.Region)
 	switch {
 	case t.Page != "":
@@ -110,6 +116,23 @@ func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.api(w, r, t, in)
 	}
+}
+
+// custom locates a request to a custom domain name, all of whose paths are the
+// public address's.
+func (p *Pipeline) custom(r *http.Request) (identify.Target, bool) {
+	if p.Custom == nil {
+		return identify.Target{}, false
+	}
+	kind := p.Custom(r.Host)
+	if kind == "" {
+		return identify.Target{}, false
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return identify.Target{Face: &call.Address{Kind: kind, Domain: r.Host, Path: r.URL.EscapedPath(), Base: scheme + "://" + r.Host}}, true
 }
 
 func (p *Pipeline) incoming(r *http.Request, region string) call.Incoming {

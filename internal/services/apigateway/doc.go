@@ -26,7 +26,8 @@
 //
 // Authorization of type COGNITO_USER_POOLS, VPC links,
 // access logs to Firehose, client certificates, private endpoints,
-// custom domains; #include and #parse in mapping
+// private domain names, domain names with routing rules, with policies of FIPS or with
+// certificates that are not ACM's; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
 //
 // # Without meaning here
@@ -38,6 +39,8 @@
 //     document an API at AWS, too. They are kept and told.
 //
 //   - Templates and responses of a proxy integration do nothing at AWS, too.
+//
+//   - The hosted zones of custom domain names: nothing here serves DNS.
 //
 //   - GenerateDistinctId of an API key: the id always differs from the value.
 //
@@ -73,5 +76,10 @@
 //     gets its XML, never JSON.
 //   - Header names reach functions in canonical spelling ("X-My-Header"),
 //     because the HTTP server keeps no other.
+//   - A custom domain name answers plain HTTP, too, unless it has mutual TLS or the
+//     endpoint access mode STRICT. A trust store is read when the domain name is
+//     made or updated. Names are unique among all accounts and regions.
+//   - OwnershipVerificationCertificateArn is checked (it must be there and be for the
+//     name) and never demanded.
 //   - requestContext.domainName has a port where callers need one.
 package apigateway

@@ -26,6 +26,7 @@ type exchange struct {
 	end    *endpoint
 	rq     proxy.Request
 	failed *failure
+	custom bool // it came by a custom domain name
 	// verdict is what an authorizer said; note is why something failed, which only
 	// logs and tests tell.
 	verdict *verdict
@@ -103,7 +104,7 @@ func (s *Service) find(x *exchange, id, path string) *failure {
 	if st == nil {
 		return noRoute
 	}
-	if st.disabled {
+	if st.disabled && !x.custom {
 		return forbidden
 	}
 	x.stage, x.rq.Path = s.choose(st), rest
@@ -268,6 +269,9 @@ func (x *exchange) Context(name string) string {
 		return x.rq.Identity.Caller
 	case "identity.user":
 		return x.rq.Identity.User
+	case "identity.clientCert.clientCertPem", "identity.clientCert.subjectDN", "identity.clientCert.issuerDN", "identity.clientCert.serialNumber",
+		"identity.clientCert.validity.notBefore", "identity.clientCert.validity.notAfter":
+		return x.rq.Identity.Certificate.Fact(name[len("identity.clientCert."):])
 	case "identity.userArn":
 		return x.rq.Identity.UserARN
 	case "requestTime":
@@ -285,6 +289,9 @@ func (x *exchange) Context(name string) string {
 	case "isCanaryRequest":
 		return x.stage.canaried
 	case "path":
+		if x.custom {
+			return x.rq.Base + x.rq.Path
+		}
 		return "/" + x.stage.name + x.rq.Path
 	}
 	if n, ok := strings.CutPrefix(name, "authorizer."); ok {

@@ -55,7 +55,7 @@ type s3Location struct {
 
 // ResourceTypes implements resource.Provider.
 func (s *Service) ResourceTypes() []resource.Type {
-	return []resource.Type{
+	return append(domainTypes(), []resource.Type{
 		resource.Define("AWS::ApiGateway::RestApi", resource.Handlers[restAPIProperties]{
 			Create: createRestAPI, Find: leftRestAPIs, Update: updateRestAPI, Delete: deleteRestAPI, Attributes: []string{"RestApiId", "RootResourceId"},
 			Check: func(p *restAPIProperties) []resource.Problem {
@@ -105,7 +105,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 				return putAccount(ctx, rq, p)
 			},
 		}),
-	}
+	}...)
 }
 
 // document returns the OpenAPI document of a template; nil if it has none. An

@@ -3,6 +3,7 @@ package apigateway
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call/constraint"
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/gateway/delivery"
+	"github.com/tierra-cloud/tierra/internal/gateway/domain"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -36,6 +38,8 @@ type Deps struct {
 	AccountRate int32
 	// BodyTimeout is how long a caller may take to send a body; 0 means 30 seconds.
 	BodyTimeout time.Duration
+	// Domains are the custom domain names, where connections find them.
+	Domains *domain.Registry
 	// Metrics says that somebody reads what Measure yields.
 	Metrics bool
 }
@@ -51,6 +55,9 @@ type Service struct {
 	outbound Transport
 	gate     *call.Gate
 	live     live
+	domains  *domain.Registry
+	// domaining is held while domains change.
+	domaining sync.Mutex
 	// verdicts are what authorizers said lately.
 	verdicts    verdicts
 	keys        keyrings
@@ -74,6 +81,9 @@ func New(d Deps) *Service {
 	s.bodyTimeout = cmp.Or(d.BodyTimeout, 30*time.Second)
 	s.courier, s.ledgers.on = delivery.New(d.Clock, d.Caller), d.Metrics
 	s.exchanges.New = func() any { return new(exchange) }
+	if s.domains = d.Domains; s.domains == nil {
+		s.domains = domain.NewRegistry(func(context.Context, string) (*tls.Certificate, error) { return nil, errNoCertificates })
+	}
 	return s
 }
 
@@ -85,7 +95,7 @@ func (s *Service) Bindings() []call.Binding {
 	var all []call.Binding
 	for _, topic := range [][]call.Binding{
 		s.restAPIBindings(), s.pathBindings(), s.methodBindings(), s.authorizerBindings(), s.keyBindings(), s.planBindings(), s.validatorBindings(), s.integrationBindings(), s.deploymentBindings(),
-		s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.exportBindings(), s.documentationBindings(), s.docVersionBindings(), s.certificateBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
+		s.domainBindings(), s.basePathBindings(), s.stageBindings(), s.gatewayBindings(), s.modelBindings(), s.importBindings(), s.exportBindings(), s.documentationBindings(), s.docVersionBindings(), s.certificateBindings(), s.tagBindings(), s.accountBindings(), s.testBindings(),
 	} {
 		all = append(all, topic...)
 	}
@@ -103,6 +113,9 @@ func invalid(_ *model.Operation, bad []constraint.Violation) *fault.Fault {
 // Start implements call.Worker: it compiles every stage of the store.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.publishAll(ctx); err != nil {
+		return err
+	}
+	if err := s.publishDomains(ctx); err != nil {
 		return err
 	}
 	return s.publishAllKeys(ctx)

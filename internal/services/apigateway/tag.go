@@ -85,6 +85,12 @@ func (a area) tagged(r data.Reader, path []string) (key []byte, record any, of *
 			return nil, nil, nil, err
 		}
 		return a.apiKey(k.ID), k, &k.Tags, nil
+	case len(path) == 3 && path[1] == "domainnames":
+		x, err := loadDomain(r, a, path[2])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return a.domain(x.Name), x, &x.Tags, nil
 	case len(path) == 3 && path[1] == "usageplans":
 		p, err := loadPlan(r, a, path[2])
 		if err != nil {

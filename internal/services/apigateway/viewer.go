@@ -31,7 +31,13 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	}
 	x.identify()
 	x.from(at)
-	failed := s.find(x, at.ID, at.Path)
+	id, path, failed := at.ID, at.Path, (*failure)(nil)
+	if at.Domain != "" {
+		id, path, failed = s.arrive(x, r.TLS, at)
+	}
+	if failed == nil {
+		failed = s.find(x, id, path)
+	}
 	s.watch(x)
 	if failed == nil {
 		failed = s.receive(w, r, x)

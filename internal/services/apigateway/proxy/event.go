@@ -19,8 +19,12 @@ type Header struct{ Name, Value string }
 
 // Request is what an event is made of.
 type Request struct {
-	Method   string
-	Path     string // escaped, without the stage
+	Method string
+	Path   string // escaped, without the stage
+	// Base is what stands before Path at a custom domain name: the base path, with
+	// a slash before it, or "". Custom says that it is one.
+	Base     string
+	Custom   bool
 	RawQuery string
 	Protocol string // "HTTP/1.1"
 	Header   map[string][]string
@@ -46,6 +50,7 @@ type Request struct {
 type Identity struct {
 	AccessKey, Account, Caller, User, UserARN, Organization string
 	APIKey, APIKeyID                                        string
+	Certificate                                             *Certificate // that a client showed; nil if none
 }
 
 // Facts are what all events of one method at one stage share.
@@ -139,7 +144,11 @@ func (t *Template) AppendAuthorizer(dst []byte, r *Request, method string) []byt
 // request appends the members of an event up to the context.
 func (t *Template) request(dst []byte, r *Request) []byte {
 	dst = append(dst, t.resource...)
-	dst = AppendString(dst, r.Path)
+	if r.Base == "" {
+		dst = AppendString(dst, r.Path)
+	} else {
+		dst = AppendString(dst, r.Base+r.Path)
+	}
 	dst = AppendString(append(dst, `,"httpMethod":`...), r.Method)
 	dst = appendHeaders(dst, r)
 	dst = appendParameters(dst, r.RawQuery, t.none)
@@ -160,8 +169,12 @@ func (t *Template) request(dst []byte, r *Request) []byte {
 	dst = AppendString(append(dst, `,"extendedRequestId":`...), r.ExtendedID)
 	dst = append(dst, `,"requestTime":"`...)
 	dst = r.Time.UTC().AppendFormat(dst, requestTime)
-	dst = append(dst, `","path":"/`...)
-	dst = appendEscaped(dst, t.stage)
+	dst = append(dst, `","path":"`...)
+	if r.Custom {
+		dst = appendEscaped(dst, r.Base)
+	} else {
+		dst = appendEscaped(append(dst, '/'), t.stage)
+	}
 	dst = appendEscaped(dst, r.Path)
 	dst = append(append(dst, '"'), t.middle...)
 	dst = AppendString(dst, r.Protocol)
@@ -186,6 +199,9 @@ func appendIdentity(dst []byte, r *Request) []byte {
 	if i.APIKey != "" {
 		dst = AppendString(append(dst, `,"apiKey":`...), i.APIKey)
 		dst = AppendString(append(dst, `,"apiKeyId":`...), i.APIKeyID)
+	}
+	if c := i.Certificate; c != nil {
+		dst = c.append(append(dst, `,"clientCert":`...))
 	}
 	dst = appendOr(append(dst, `,"userAgent":`...), r.UserAgent)
 	return append(appendOr(append(dst, `,"user":`...), i.User), '}')
