@@ -77,5 +77,7 @@
 // PublishedVersions (see docs/RATIONALE.md), KMSKeyArn, code signing,
 // CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; OrganizationId
 // in permissions of layers; in
-// AddPermission EventSourceToken and PrincipalOrgID; architectures other than the machine's.
+// AddPermission EventSourceToken and PrincipalOrgID; for compiled code, architectures
+// other than the machine's. Interpreted code runs on any; native modules that it
+// loads must be the machine's all the same.
 package lambda

@@ -164,7 +164,7 @@ func (s *Service) newVersion(ctx context.Context, k key, in *api.CreateFunctionR
 	if err := s.checkInterpreter(ctx, k, *in.Runtime); err != nil {
 		return nil, err
 	}
-	arch, err := checkArchitectures(in.Architectures)
+	arch, err := checkArchitectures(in.Architectures, *in.Runtime)
 	if err != nil {
 		return nil, err
 	}

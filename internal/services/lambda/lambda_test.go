@@ -57,3 +57,23 @@ func FuzzParseName(f *testing.F) {
 		}
 	})
 }
+
+// TestArchitectures tells that interpreted code may be meant for any machine.
+func TestArchitectures(t *testing.T) {
+	other := "arm64"
+	if architecture() == other {
+		other = "x86_64"
+	}
+	for _, c := range []struct {
+		list    []string
+		runtime string
+		want    string
+	}{
+		{nil, "provided.al2023", architecture()}, {[]string{architecture()}, "provided.al2023", architecture()}, {[]string{other}, "provided.al2023", ""},
+		{[]string{other}, "nodejs20.x", other}, {[]string{other}, "python3.13", other}, {[]string{other, other}, "python3.13", ""},
+	} {
+		if got, err := checkArchitectures(c.list, c.runtime); got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%v of %s: %q, %v", c.list, c.runtime, got, err)
+		}
+	}
+}

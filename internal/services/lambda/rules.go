@@ -137,17 +137,26 @@ func architecture() string {
 	return "x86_64"
 }
 
-func checkArchitectures(list []string) (string, error) {
+// checkArchitectures returns the architecture of a function. Interpreted code runs
+// on any, so it may name the other one; what is compiled must be the machine's.
+func checkArchitectures(list []string, runtime string) (string, error) {
 	own := architecture()
 	switch {
 	case len(list) == 0:
 		return own, nil
 	case len(list) > 1:
 		return "", api.InvalidParameterValueException("Architectures must have exactly one entry.")
+	case list[0] != own && interpreted(runtime):
+		return list[0], nil
 	case list[0] != own:
 		return "", api.InvalidParameterValueException("Architectures: %s is not what this machine runs; use %s.", list[0], own)
 	}
 	return own, nil
+}
+
+// interpreted reports whether a runtime brings the program that runs the code.
+func interpreted(runtime string) bool {
+	return slices.ContainsFunc([]string{"nodejs", "python", "java", "ruby", "dotnet"}, func(family string) bool { return strings.HasPrefix(runtime, family) })
 }
 
 // reserved are the environment variables that belong to the service.

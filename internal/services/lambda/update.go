@@ -99,12 +99,15 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 	if src.empty() {
 		return nil, api.InvalidParameterValueException("Please provide a source for function code.")
 	}
-	if _, err := checkArchitectures(in.Architectures); err != nil {
-		return nil, err
-	}
 	f, err := s.existing(ctx, k, "")
 	if err != nil {
 		return nil, err
+	}
+	arch := f.versions[latest].Arch
+	if in.Architectures != nil {
+		if arch, err = checkArchitectures(in.Architectures, f.versions[latest].Runtime); err != nil {
+			return nil, err
+		}
 	}
 	p, err := s.receive(ctx, rq, src)
 	if err != nil {
@@ -128,7 +131,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 		return nil, err
 	}
 	return s.update(ctx, k, in.RevisionId, opt.Val(in.Publish), func(_ data.Txn, v *version) error {
-		v.Hash, v.CodeSize, v.Unzipped = p.hash, p.size, p.unzipped
+		v.Hash, v.CodeSize, v.Unzipped, v.Arch = p.hash, p.size, p.unzipped, arch
 		return nil
 	})
 }
@@ -153,6 +156,9 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, rq *call.Auth
 	}
 	if in.Runtime != nil {
 		if err := s.checkInterpreter(ctx, k, *in.Runtime); err != nil {
+			return nil, err
+		}
+		if _, err := checkArchitectures([]string{f.versions[latest].Arch}, *in.Runtime); err != nil {
 			return nil, err
 		}
 	}
