@@ -146,7 +146,7 @@ func (s *Service) updateApiKey(ctx context.Context, rq *call.Authorized, in *api
 		}
 		e := edits{
 			"replace /name": text(&k.Name), "replace /description": text(&k.Description), "replace /customerId": text(&k.Customer),
-			"replace /enabled": func(_, v string) error { k.Enabled = v == "true"; return nil },
+			"replace /enabled": boolean(&k.Enabled),
 			"add /stages":      func(_, v string) error { return k.addStage(t, a, v) },
 			"remove /stages": func(_, v string) error {
 				k.Stages = slices.DeleteFunc(k.Stages, func(st string) bool { return st == v })

@@ -148,7 +148,7 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 			"remove /requestValidatorId":  func(_, _ string) error { m.Validator = ""; return nil },
 			"add /authorizerId":           text(&m.Authorizer),
 			"remove /authorizerId":        func(_, _ string) error { m.Authorizer = ""; return nil },
-			"replace /apiKeyRequired":     func(_, v string) error { m.KeyRequired = v == "true"; return nil },
+			"replace /apiKeyRequired":     boolean(&m.KeyRequired),
 		}
 		e.flags("/requestParameters", &m.Parameters)
 		e.entries("/requestModels", &m.Models)

@@ -102,8 +102,9 @@ func (e edits) flags(path string, m *map[string]bool) {
 		if *m == nil {
 			*m = map[string]bool{}
 		}
-		(*m)[name] = value == "true"
-		return nil
+		on, err := flag(name, value)
+		(*m)[name] = on
+		return err
 	}
 	e["add "+path+"/*"], e["replace "+path+"/*"] = set, set
 	e["remove "+path+"/*"] = func(name, _ string) error { delete(*m, name); return nil }

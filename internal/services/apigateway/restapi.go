@@ -255,7 +255,7 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 				d.KeySource = v
 				return nil
 			},
-			"replace /disableExecuteApiEndpoint": func(_, v string) error { d.Disabled = v == "true"; return nil },
+			"replace /disableExecuteApiEndpoint": boolean(&d.Disabled),
 			"replace /minimumCompressionSize": func(_, v string) error {
 				if d.MinCompression = nil; v == "" || v == "null" {
 					return nil

@@ -89,16 +89,13 @@ func (s *Service) getRequestValidators(ctx context.Context, rq *call.Authorized,
 }
 
 func (s *Service) updateRequestValidator(ctx context.Context, rq *call.Authorized, in *api.UpdateRequestValidatorRequest) (out *api.RequestValidator, err error) {
-	flag := func(into *bool) func(_, v string) error {
-		return func(_, v string) error { *into = v == "true"; return nil }
-	}
 	err = s.edit(ctx, rq, *in.RestApiId, func(d *definition.API) error {
 		v, err := findValidator(d, in.RequestValidatorId)
 		if err != nil {
 			return err
 		}
 		e := edits{
-			"replace /name": text(&v.Name), "replace /validateRequestBody": flag(&v.Body), "replace /validateRequestParameters": flag(&v.Parameters),
+			"replace /name": text(&v.Name), "replace /validateRequestBody": boolean(&v.Body), "replace /validateRequestParameters": boolean(&v.Parameters),
 		}
 		if err := e.apply(in.PatchOperations); err != nil {
 			return err
