@@ -38,7 +38,7 @@ type keep struct {
 // are if that is set for all methods, others' only by settings of their own.
 func (st *stage) keep(r *definition.Resource, path, method string, i *definition.Integration) (*keep, error) {
 	m, own := st.of(path, method)
-	if !st.Cached || m == nil || !m.Caching.Enabled || m.Caching.ttl() == 0 || !own && method != "GET" && method != "ANY" {
+	if !st.Cached || i.Stream || m == nil || !m.Caching.Enabled || m.Caching.ttl() == 0 || !own && method != "GET" && method != "ANY" {
 		return nil, nil
 	}
 	k := &keep{

@@ -60,7 +60,7 @@ type resetter interface {
 // deflate compresses the answer if the API does, the answer is large enough and
 // plain, and the caller takes it.
 func (s *Service) deflate(x *exchange) {
-	if x.stage == nil || x.stage.compress == nil || len(x.body) == 0 || len(x.body) < int(*x.stage.compress) ||
+	if x.flow != nil || x.stage == nil || x.stage.compress == nil || len(x.body) == 0 || len(x.body) < int(*x.stage.compress) ||
 		slices.ContainsFunc(x.headers, func(h proxy.Header) bool { return h.Name == "Content-Encoding" }) {
 		return
 	}

@@ -25,8 +25,7 @@
 // # Refused by name
 //
 // Authorization of type COGNITO_USER_POOLS, VPC links,
-// access logs to Firehose, client certificates (and so a stage's
-// clientCertificateId), private endpoints, exports for Postman, generated SDKs,
+// access logs to Firehose, client certificates, private endpoints,
 // private domain names, domain names with routing rules, with policies of FIPS or with
 // certificates that are not ACM's; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
@@ -47,11 +46,6 @@
 //
 // # Differences
 //
-//   - A security requirement of an OpenAPI document without an authorizer protects
-//     nothing, as at AWS; here the import warns of it. A schema without a name
-//     becomes a model whose name is a digest of it: "MODEL1a2b3c".
-//   - The types of a document's parameters are not kept: an export says string.
-//   - Answers have no HAL links; SDKs and the CLI ask for none.
 //   - tracingEnabled decides which requests are sampled, by X-Ray's default rule or
 //     as their callers did, and passes the decision on in X-Amzn-Trace-Id, to
 //     functions as their trace as well. There is no X-Ray to keep the segments.
@@ -71,6 +65,11 @@
 //     size says, and is there at once. What it keeps is the answer after the mapping
 //     of the integration's response, with any status; of cacheDataEncrypted, with
 //     AES-256-GCM under a key that is only in memory. A restart forgets it.
+//   - A response that is streamed has no limit of its bandwidth, and may pause for
+//     five minutes whatever the endpoint's type. Its metadata take 16 KiB at most.
+//   - There are no VPC links, because there are no load balancers that they could
+//     lead to: an integration reaches a private address by itself, with the
+//     connection type INTERNET.
 //   - To promote a canary's variables puts them over the stage's.
 //   - Counts of usage plans are written a second after they change: a crash
 //     forgets at most that second. Weeks begin on Sundays plus the offset.

@@ -38,6 +38,8 @@ type exchange struct {
 	headers []proxy.Header
 	body    []byte
 
+	flow flow // the rest of the body, if it is streamed
+
 	overrides mapping.Overrides // by templates
 	answered  *result           // of a backend
 

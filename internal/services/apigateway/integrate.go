@@ -30,6 +30,9 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 			return compileTransformed(i, functionBackend{p})
 		}
 		p.template = proxy.NewTemplate(ls.facts(r, path, m))
+		if i.Stream {
+			return lambdaStream{p}, nil
+		}
 		return p, nil
 	}
 	if b := ls.action(i); b != nil && i.Type == definition.AWS {

@@ -76,6 +76,9 @@ func integrationAnswer(r *definition.Resource, i *definition.Integration) *api.I
 		RequestTemplates: i.Templates, PassthroughBehavior: new(i.PassthroughBehavior()), TimeoutInMillis: new(i.TimeoutMillis()),
 		CacheNamespace: new(i.Namespace(r)), CacheKeyParameters: i.CacheKeys, RequestParameters: i.Parameters, ContentHandling: opt.NonZero(i.Convert),
 	}
+	if i.Stream {
+		out.ResponseTransferMode = new(api.ResponseTransferModeStream)
+	}
 	for status, x := range i.Responses {
 		if out.IntegrationResponses == nil {
 			out.IntegrationResponses = map[string]api.IntegrationResponse{}
@@ -93,7 +96,6 @@ func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *a
 	err = refuseAny(
 		given{"connectionType VPC_LINK", opt.Val(in.ConnectionType) == api.ConnectionTypeVpcLink}, given{"connectionId", in.ConnectionId != nil},
 		given{"tlsConfig", in.TlsConfig != nil}, given{"integrationTarget", in.IntegrationTarget != nil},
-		given{"responseTransferMode STREAM", opt.Val(in.ResponseTransferMode) == api.ResponseTransferModeStream},
 	)
 	if err != nil {
 		return nil, err
@@ -102,6 +104,7 @@ func (s *Service) putIntegration(ctx context.Context, rq *call.Authorized, in *a
 		Type: *in.Type, HTTPMethod: opt.Val(in.IntegrationHttpMethod), URI: opt.Val(in.Uri), Credentials: opt.Val(in.Credentials),
 		Templates: in.RequestTemplates, Passthrough: opt.Val(in.PassthroughBehavior), Timeout: opt.Val(in.TimeoutInMillis),
 		Parameters: in.RequestParameters, Convert: opt.Val(in.ContentHandling), CacheNamespace: opt.Val(in.CacheNamespace), CacheKeys: in.CacheKeyParameters,
+		Stream: opt.Val(in.ResponseTransferMode) == api.ResponseTransferModeStream,
 	}
 	if in.TimeoutInMillis != nil && *in.TimeoutInMillis == 0 {
 		i.Timeout = -1 // out of range, unlike an absent one
@@ -155,6 +158,13 @@ func (s *Service) updateIntegration(ctx context.Context, rq *call.Authorized, in
 			},
 			"remove /credentials":     func(_, _ string) error { i.Credentials = ""; return nil },
 			"remove /contentHandling": func(_, _ string) error { i.Convert = ""; return nil },
+			"replace /responseTransferMode": func(_, v string) error {
+				if v != api.ResponseTransferModeStream && v != api.ResponseTransferModeBuffered {
+					return api.BadRequestException("Invalid response transfer mode specified: %s", v)
+				}
+				i.Stream = v == api.ResponseTransferModeStream
+				return nil
+			},
 			"replace /cacheNamespace": text(&i.CacheNamespace),
 			"remove /cacheNamespace":  func(_, _ string) error { i.CacheNamespace = ""; return nil },
 			"add /cacheKeyParameters/*": func(name, _ string) error {
@@ -170,7 +180,7 @@ func (s *Service) updateIntegration(ctx context.Context, rq *call.Authorized, in
 		}
 		e.entries("/requestTemplates", &i.Templates)
 		e.entries("/requestParameters", &i.Parameters)
-		err = e.apply(in.PatchOperations, "/connection", "/tlsConfig", "/responseTransferMode", "/integrationTarget")
+		err = e.apply(in.PatchOperations, "/connection", "/tlsConfig", "/integrationTarget")
 		if err != nil {
 			return err
 		}

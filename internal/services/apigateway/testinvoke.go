@@ -72,6 +72,7 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 	began := s.clock.Now()
 	x.notes.on, x.notes.log = true, execlog.New(s.clock, execlog.Info, true, x.rq.ID)
 	s.carryOut(ctx, x, nil)
+	x.gather()
 	ended := s.clock.Now()
 	out := &api.TestInvokeMethodResponse{
 		Status: new(int32(x.status)), Body: new(string(x.body)), Latency: new(ended.Sub(began).Milliseconds()),

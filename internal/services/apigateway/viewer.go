@@ -54,8 +54,39 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 	}
 	s.carryOut(r.Context(), x, failed)
 	s.deflate(x)
-	s.keep(x)
+	if x.flow == nil {
+		s.keep(x)
+		x.write(w)
+		return
+	}
 	x.write(w)
+	err := x.pour(w)
+	s.keep(x)
+	if err != nil {
+		panic(http.ErrAbortHandler) // so that the caller sees that it is not whole
+	}
+}
+
+// pour sends the rest of the answer as it comes. An error is one of its source.
+func (x *exchange) pour(w http.ResponseWriter) error {
+	defer x.flow.close()
+	c := http.NewResponseController(w)
+	_ = c.Flush() // a writer that cannot sends all at the end
+	for {
+		b, err := x.flow.next()
+		if len(b) > 0 && x.rq.Method != http.MethodHead {
+			if _, err := w.Write(b); err != nil {
+				return nil // the caller has gone
+			}
+			_ = c.Flush()
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // from takes what the address tells: where the caller is and what it asked for.
@@ -153,7 +184,7 @@ func (x *exchange) write(w http.ResponseWriter) {
 		set(http.CanonicalHeaderKey(l.Name), l.Value)
 	}
 	bodiless := x.status == http.StatusNoContent || x.status == http.StatusNotModified
-	if !bodiless {
+	if !bodiless && x.flow == nil {
 		set("Content-Length", strconv.Itoa(len(x.body)))
 	}
 	w.WriteHeader(x.status)

@@ -32,6 +32,30 @@ type reply struct {
 }
 
 func (b httpBackend) exchange(ctx context.Context, s *Service, x *exchange, out *outgoing) (*reply, *failure) {
+	rs, failed := b.begin(ctx, s, x, out)
+	if failed != nil {
+		return nil, failed
+	}
+	defer rs.Body.Close()
+	var body bytes.Buffer
+	if rs.ContentLength > 0 && rs.ContentLength <= MaxBody {
+		body.Grow(int(rs.ContentLength) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(rs.Body, MaxBody+1))
+	x.returns(s, rs.StatusCode, rs.Header, body.Bytes())
+	switch {
+	case err != nil:
+		x.note = err.Error()
+		return nil, networkFailure
+	case n > MaxBody:
+		x.note = "the integration's response is larger than 10 MB"
+		return nil, misconfigure
+	}
+	return &reply{rs.StatusCode, rs.Header, body.Bytes()}, nil
+}
+
+// begin sends a request and returns the response with its body to come.
+func (b httpBackend) begin(ctx context.Context, s *Service, x *exchange, out *outgoing) (*http.Response, *failure) {
 	u, err := b.target(x, out)
 	if err != nil || s.outbound == nil {
 		if err != nil {
@@ -64,22 +88,7 @@ func (b httpBackend) exchange(ctx context.Context, s *Service, x *exchange, out 
 		x.note = err.Error()
 		return nil, networkFailure
 	}
-	defer rs.Body.Close()
-	var body bytes.Buffer
-	if rs.ContentLength > 0 && rs.ContentLength <= MaxBody {
-		body.Grow(int(rs.ContentLength) + bytes.MinRead)
-	}
-	n, err := body.ReadFrom(io.LimitReader(rs.Body, MaxBody+1))
-	x.returns(s, rs.StatusCode, rs.Header, body.Bytes())
-	switch {
-	case err != nil:
-		x.note = err.Error()
-		return nil, networkFailure
-	case n > MaxBody:
-		x.note = "the integration's response is larger than 10 MB"
-		return nil, misconfigure
-	}
-	return &reply{rs.StatusCode, rs.Header, body.Bytes()}, nil
+	return rs, nil
 }
 
 // httpProxy passes requests and answers on.
@@ -87,16 +96,20 @@ type httpProxy struct {
 	httpBackend
 	params  []placed
 	timeout time.Duration
+	stream  bool
 }
 
 func compileHTTPProxy(i *definition.Integration, b httpBackend) (*httpProxy, error) {
 	params, err := compilePlaced(i.Parameters)
-	return &httpProxy{b, params, time.Duration(i.TimeoutMillis()) * time.Millisecond}, err
+	return &httpProxy{b, params, time.Duration(i.TimeoutMillis()) * time.Millisecond, i.Stream}, err
 }
 
 func (p *httpProxy) run(ctx context.Context, s *Service, x *exchange) *failure {
 	out := outgoing{body: x.rq.Body}
 	x.place(p.params, &out)
+	if p.stream {
+		return p.begins(ctx, s, x, &out)
+	}
 	var got *reply
 	_, failed := s.within(ctx, p.timeout, x, backendFunc(func(ctx context.Context) (failed *failure) {
 		got, failed = p.exchange(ctx, s, x, &out)
@@ -105,9 +118,50 @@ func (p *httpProxy) run(ctx context.Context, s *Service, x *exchange) *failure {
 	if failed != nil {
 		return failed
 	}
-	x.status, x.body = got.status, got.body
+	x.body = got.body
+	x.pass(got.status, got.header)
+	return nil
+}
+
+// begins passes on what stands before the body, which comes later.
+func (p *httpProxy) begins(ctx context.Context, s *Service, x *exchange, out *outgoing) *failure {
+	ctx, g := s.guard(ctx, p.timeout)
+	rs, failed := p.begin(ctx, s, x, out)
+	if failed != nil {
+		if g.end(); g.late() {
+			return timedOut
+		}
+		return failed
+	}
+	x.returns(s, rs.StatusCode, rs.Header, nil)
+	x.pass(rs.StatusCode, rs.Header)
+	x.flow = &httpFlow{rs.Body, make([]byte, 32<<10), g}
+	return nil
+}
+
+// httpFlow is a body that comes over the network.
+type httpFlow struct {
+	io.ReadCloser
+	buffer []byte
+	guard  *guard
+}
+
+func (f *httpFlow) next() ([]byte, error) {
+	f.guard.beat()
+	n, err := f.Read(f.buffer)
+	return f.buffer[:n], err
+}
+
+func (f *httpFlow) close() {
+	f.guard.end()
+	_ = f.Close() // it is not read any more
+}
+
+// pass makes status and headers of a backend the answer's.
+func (x *exchange) pass(status int, header http.Header) {
+	x.status = status
 	typed := false
-	for name, values := range got.header {
+	for name, values := range header {
 		if !kept(name) {
 			continue
 		}
@@ -124,7 +178,6 @@ func (p *httpProxy) run(ctx context.Context, s *Service, x *exchange) *failure {
 	if !typed {
 		x.headers = append(x.headers, proxy.Header{Name: "Content-Type", Value: "application/json"})
 	}
-	return nil
 }
 
 // backendFunc is a backend whose answer its function keeps.

@@ -31,6 +31,8 @@ type functions struct {
 	mu       sync.Mutex
 	invoke   func(ctx context.Context, name string, event []byte) (*lambda.InvocationResponse, error)
 	policies map[string]string
+	// stream makes a streamed response; an error ends it.
+	stream func(ctx context.Context, event []byte, send func(chunk string) error) error
 }
 
 func (f *functions) Model() *model.Service { return &lambda.Model }
@@ -53,6 +55,17 @@ func (f *functions) Bindings() []call.Binding {
 	}, "lambda:InvokeFunction")
 	return []call.Binding{call.Bind(lambda.Invoke, access, func(ctx context.Context, _ *call.Authorized, in *lambda.InvocationRequest) (*lambda.InvocationResponse, error) {
 		return f.invoke(ctx, *in.FunctionName, in.Payload)
+	}), call.Bind(lambda.InvokeWithResponseStream, call.Open[lambda.InvokeWithResponseStreamRequest]("a test"), func(_ context.Context, _ *call.Authorized, in *lambda.InvokeWithResponseStreamRequest) (*lambda.InvokeWithResponseStreamResponse, error) {
+		return &lambda.InvokeWithResponseStreamResponse{EventStream: func(ctx context.Context, send func(string, any) error) error {
+			done := &lambda.InvokeWithResponseStreamCompleteEvent{}
+			err := f.stream(ctx, in.Payload, func(chunk string) error {
+				return send("PayloadChunk", &lambda.InvokeResponseStreamUpdate{Payload: []byte(chunk)})
+			})
+			if err != nil {
+				done.ErrorCode = new(err.Error())
+			}
+			return send("InvokeComplete", done)
+		}}, nil
 	})}
 }
 

@@ -55,8 +55,8 @@ func (i *Integration) checkMappings() error {
 		return err
 	}
 	switch {
-	case i.Stream:
-		return problem.Unsupported("the responseTransferMode STREAM")
+	case i.Stream && i.Type != Proxy && i.Type != HTTPProxy:
+		return problem.New("Invalid response transfer mode STREAM: it is for integrations of the types %s and %s only", HTTPProxy, Proxy)
 	case i.Type == Proxy && i.Convert != "":
 		return problem.Unsupported("contentHandling of an integration of type " + i.Type)
 	case i.Type == Proxy && len(i.Parameters) > 0:

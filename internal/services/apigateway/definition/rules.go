@@ -18,6 +18,7 @@ const (
 	DefaultTimeout = 29_000   // milliseconds
 	minTimeout     = 50
 	maxTimeout     = 29_000
+	maxStream      = 900_000 // milliseconds that a response may take that is streamed
 )
 
 // Integration types that act here.
@@ -33,6 +34,7 @@ var (
 	partPattern = regexp.MustCompile(`^(?:[a-zA-Z0-9._:~@$&'()*+,;=!%-]+|\{[a-zA-Z0-9._-]+\+?\})$`)
 	methods     = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"}
 	stagePart   = regexp.MustCompile(`\$\{stageVariables\.[A-Za-z0-9_]+\}`)
+	streamURI   = regexp.MustCompile(`^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2021-11-15/functions/(.+)/response-streaming-invocations$`)
 	functionURI = regexp.MustCompile(`^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(.+)/invocations$`)
 )
 
@@ -183,8 +185,12 @@ func (i *Integration) Check() error {
 	if err := i.checkMappings(); err != nil {
 		return err
 	}
-	if i.Timeout != 0 && (i.Timeout < minTimeout || i.Timeout > maxTimeout) {
-		return problem.New("Timeout should be between %d ms and %d ms", minTimeout, maxTimeout)
+	most := int32(maxTimeout)
+	if i.Stream {
+		most = maxStream
+	}
+	if i.Timeout != 0 && (i.Timeout < minTimeout || i.Timeout > most) {
+		return problem.New("Timeout should be between %d ms and %d ms", minTimeout, most)
 	}
 	if c := i.Credentials; c != "" {
 		if i.Type == Mock || i.Type == HTTP || i.Type == HTTPProxy {
@@ -215,7 +221,7 @@ func (i *Integration) checkURI() error {
 		return problem.New("Invalid ARN specified in the request")
 	case a.Service != "apigateway" || !strings.Contains(a.Resource, "path/") && !strings.Contains(a.Resource, "action/"):
 		return problem.New("AWS ARN for integration must contain path or action")
-	case a.Account == "lambda" && !functionURI.MatchString(plain):
+	case a.Account == "lambda" && !i.functionURI().MatchString(plain):
 		return problem.New("Invalid function ARN or invalid uri")
 	case a.Account != "lambda":
 		return problem.New("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.")
@@ -231,13 +237,21 @@ func CheckCompression(n *int32) error {
 	return nil
 }
 
+// functionURI is the form of the URI: streamed responses have one of their own.
+func (i *Integration) functionURI() *regexp.Regexp {
+	if i.Stream {
+		return streamURI
+	}
+	return functionURI
+}
+
 // Function returns the function that the integration's URI names, with stage
 // variables put in; ok is false if that is not the ARN of a function.
 func (i *Integration) Function(variables map[string]string) (string, bool) {
 	uri := stagePart.ReplaceAllStringFunc(i.URI, func(ref string) string {
 		return variables[strings.TrimSuffix(strings.TrimPrefix(ref, "${stageVariables."), "}")]
 	})
-	m := functionURI.FindStringSubmatch(uri)
+	m := i.functionURI().FindStringSubmatch(uri)
 	if m == nil {
 		return "", false
 	}
