@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,27 +14,54 @@ import (
 // TestKilledWhileBusy: with the server's kill -9 ends all that functions run.
 func TestKilledWhileBusy(t *testing.T) {
 	const mark = "86397.25"
-	running := func() (n int) {
-		all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, path := range all {
-			if b, _ := os.ReadFile(path); bytes.Contains(b, []byte("\x00"+mark+"\x00")) {
-				n++
-			}
-		}
-		return n
-	}
-	await := func(what string, done func() bool) {
-		t.Helper()
-		for began := time.Now(); !done(); time.Sleep(10 * time.Millisecond) {
-			if time.Since(began) > harness.Patience {
-				t.Fatalf("waited in vain until %s", what)
-			}
-		}
-	}
+	running := func() int { return len(havingArgument(mark)) }
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
 		t.Skip("processes are looked for in /proc")
 	}
 	w := newWire(t)
+	w.busy(t, mark)
+	await(t, "the function runs", func() bool { return running() >= 2 })
+	w.Kill9()
+	await(t, "nothing runs", func() bool { return running() == 0 })
+	w.Restart()
+}
+
+// TestNetworkOfFunctions: with serve functions have networks of their own, unless
+// it is said otherwise.
+func TestNetworkOfFunctions(t *testing.T) {
+	const mark = "86397.75"
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		args []string
+		host bool
+	}{{nil, false}, {[]string{"--network", "host"}, true}} {
+		w := newWire(t, c.args...)
+		if !c.host && strings.Contains(w.Output(), "no private ones") {
+			t.Skip("this machine gives no private networks")
+		}
+		w.busy(t, mark)
+		await(t, "the function runs", func() bool { return len(havingArgument(mark)) >= 2 })
+		net, err := os.Readlink("/proc/" + havingArgument(mark)[0] + "/ns/net")
+		if err != nil || (net == own) != c.host {
+			t.Errorf("%v: the function's network is %s, the machine's %s (%v)", c.args, net, own, err)
+		}
+		w.Kill9()
+		await(t, "nothing runs", func() bool { return len(havingArgument(mark)) == 0 })
+		w.Restart()
+	}
+	_, stderr, code := harness.Run(t, nil, "serve", "--egress", "internet", "--data", t.TempDir())
+	if code == 0 || !strings.Contains(stderr, "--egress internet is not supported") {
+		t.Errorf("an egress that there is not: %d %q", code, stderr)
+	}
+}
+
+// busy lets a function run that goes on, and a child of it, both with an argument
+// by which they are found.
+func (w *wire) busy(t *testing.T, mark string) {
+	t.Helper()
 	program := "#!/bin/sh\n(setsid sleep " + mark + " &)\nsleep " + mark + "\n"
 	w.ok(t, w.createFunction("busy", w.role(t, "runner"), "provided.al2023", archive(t, map[string]string{"bootstrap": program})))
 	c := w.dial(t)
@@ -41,8 +69,24 @@ func TestKilledWhileBusy(t *testing.T) {
 	if _, err := c.Write(call.bytes()); err != nil {
 		t.Fatal(err)
 	}
-	await("the function runs", func() bool { return running() >= 2 })
-	w.Kill9()
-	await("nothing runs", func() bool { return running() == 0 })
-	w.Restart()
+}
+
+// havingArgument are the ids of the processes of this machine that have an argument.
+func havingArgument(arg string) (ids []string) {
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range all {
+		if b, _ := os.ReadFile(path); bytes.Contains(b, []byte("\x00"+arg+"\x00")) {
+			ids = append(ids, filepath.Base(filepath.Dir(path)))
+		}
+	}
+	return ids
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for began := time.Now(); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > harness.Patience {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
 }
