@@ -31,7 +31,8 @@ var candidates = []string{
 	"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0", "arn:aws:lambda:us-east-1:000000000000:layer:sample:1", "arn:aws:cloudformation:us-east-1:000000000000:stack/sample/11111111-2222-4333-8444-555555555555",
 	"arn:aws:acm:us-east-1:000000000000:certificate/11111111-2222-4333-8444-555555555555", "arn:aws:dynamodb:us-east-1:000000000000:table/sample", "arn:aws:logs:us-east-1:000000000000:log-group:sample", "arn:aws:s3:::sample",
 	"11111111-2222-4333-8444-555555555555", "0123456789abcdef", "0123456789abcdef0123456789abcdef", "AKIA0123456789ABCDEF", "lambda:InvokeFunction", "lambda:GetLayerVersion", "apigateway.amazonaws.com",
-	"200", "v1", "http://localhost/sample", "2026-11-01T00:00:00Z", "index.handler", "123456", "Sample::Sample::Sample",
+	"200", "v1", "http://localhost/sample", "2026-11-01T00:00:00Z", "index.handler", "123456",
+	"arn:aws:ecr:us-east-1:000000000000:repository/sample", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "Sample::Sample::Sample",
 }
 
 // sampler makes the smallest input that meets the constraints of a model.

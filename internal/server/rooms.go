@@ -20,6 +20,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/apigateway"
 	"github.com/tierra-cloud/tierra/internal/services/cloudcontrol"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
+	"github.com/tierra-cloud/tierra/internal/services/codedeploy"
 	"github.com/tierra-cloud/tierra/internal/services/dynamodb"
 	"github.com/tierra-cloud/tierra/internal/services/iam"
 	"github.com/tierra-cloud/tierra/internal/services/kms"
@@ -80,6 +81,7 @@ func (s *Server) furnish(ctx context.Context) error {
 			Metrics: s.config.Metrics != "", BodyTimeout: s.config.BodyTimeout}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
 			Presign: s.presign, Signer: s.secrets.Account}),
+		codedeploy.New(codedeploy.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		cloudcontrol.New(cloudcontrol.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
 	)
 	return nil

@@ -45,7 +45,7 @@
 // # Settings that are refused by name
 //
 // Rollback triggers, notification topics,
-// CreationPolicy and UpdatePolicy, DeletionPolicy Snapshot, the Hooks section,
+// CreationPolicy and UpdatePolicy but for wait conditions and aliases, DeletionPolicy Snapshot, the Hooks section,
 // macros other than AWS::Serverless-2016-10-31 and AWS::LanguageExtensions,
 // dynamic references in outputs, Fn::ValueOf and Fn::ValueOfAll
 // in rules (they read attributes of EC2 and Route 53).

@@ -154,7 +154,7 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 	// Every resource has one step in a run, so one that is in progress was begun
 	// before a restart.
 	again := rec != nil && rec.Op == r.st.Op.ID && strings.HasSuffix(rec.Status, "_IN_PROGRESS")
-	if rec == nil || rec.Physical == "" {
+	if rec == nil || rec.Physical == "" || again && rec.Status == api.ResourceStatusCreateInProgress {
 		fresh := &resourceRecord{V: version, ID: id, existing: want, Op: r.st.Op.ID}
 		if again {
 			fresh.Making, fresh.Others = rec.Making, rec.Others
@@ -243,7 +243,13 @@ func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool
 	made := *rec
 	err := wrong
 	if err == nil {
-		err = r.make(steps, &made, again)
+		if err = r.make(steps, &made, again); err == nil {
+			waits := steps
+			if made.Type == waitType {
+				waits = r.failing
+			}
+			err = r.await(waits, &made, again)
+		}
 	}
 	if ctx.Err() != nil {
 		return graph.Halt, nil // to be taken up with the same token
@@ -253,9 +259,18 @@ func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool
 		return r.fails(ctx, &made)
 	}
 	made.Status, made.Reason, made.Making, made.Others = api.ResourceStatusCreateComplete, "", nil, nil
-	return graph.Done, r.save(ctx, &made,
-		eventRecord{Physical: made.Physical, Status: api.ResourceStatusCreateInProgress, Reason: "Resource creation Initiated", Properties: text},
-		eventRecord{Physical: made.Physical, Status: made.Status, Properties: text})
+	events := []eventRecord{{Physical: made.Physical, Status: made.Status, Properties: text}}
+	if r.plan.tmpl.Resources[rec.ID].CreationPolicy == nil { // else that was said before the signals came
+		events = append([]eventRecord{initiated(&made)}, events...)
+	}
+	return graph.Done, r.save(ctx, &made, events...)
+}
+
+// initiated is the event of a resource that is there, but not complete yet.
+func initiated(made *resourceRecord) eventRecord {
+	return eventRecord{
+		Physical: made.Physical, Status: api.ResourceStatusCreateInProgress, Reason: "Resource creation Initiated", Properties: template.JSON(made.Properties),
+	}
 }
 
 func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want existing, again bool) (graph.Verdict, error) {
@@ -294,7 +309,10 @@ func (r *run) change(ctx, steps context.Context, rec *resourceRecord, want exist
 	}
 	next := *rec
 	next.existing, next.Attempt = want, nil
-	err := r.amend(steps, &next, rec.Physical, rec.Properties, "update")
+	err := r.shift(steps, &next, rec.Properties, "update")
+	if err == nil {
+		err = r.amend(steps, &next, rec.Physical, rec.Properties, "update")
+	}
 	if ctx.Err() != nil {
 		return graph.Halt, nil
 	}

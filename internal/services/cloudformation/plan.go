@@ -180,11 +180,8 @@ func (p *plan) resources() error {
 			continue
 		}
 		r := p.tmpl.Resources[id]
-		if r.CreationPolicy != nil {
-			return p.refuse("CreationPolicy of resource "+id+" is not supported", "Resources", id, "CreationPolicy")
-		}
-		if r.UpdatePolicy != nil {
-			return p.refuse("UpdatePolicy of resource "+id+" is not supported", "Resources", id, "UpdatePolicy")
+		if _, err := p.creationPolicy(id); err != nil {
+			return err
 		}
 		if _, _, err := p.policies(id); err != nil {
 			return err
@@ -195,6 +192,9 @@ func (p *plan) resources() error {
 			return err
 		}
 		if err := p.check(id, props); err != nil {
+			return err
+		}
+		if _, err := p.aliasPolicy(id, v); err != nil {
 			return err
 		}
 		for _, d := range r.DependsOn {
@@ -238,6 +238,13 @@ func (p *plan) properties(id string, v intrinsic.Resources) (map[string]any, err
 func (p *plan) check(id string, props map[string]any) error {
 	r := p.tmpl.Resources[id]
 	bad := p.types.of(r.Type).Check(withoutDynamic(props).(map[string]any))
+	if r.Type == waitType && r.CreationPolicy == nil {
+		for _, name := range []string{"Handle", "Timeout"} {
+			if props[name] == nil {
+				bad = append(bad, resource.Problem{Text: "required key [" + name + "] not found"})
+			}
+		}
+	}
 	if len(bad) == 0 {
 		return nil
 	}

@@ -32,7 +32,9 @@ type plane struct {
 	// left is what interrupted creations had made, by stack and logical id, as
 	// found at the start.
 	left map[[2]string]resource.State
-	halt bool
+	// signals wake who waits for signals, by stack and logical id.
+	signals map[[2]string]chan struct{}
+	halt    bool
 }
 
 func (p *plane) init() {

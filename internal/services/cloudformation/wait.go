@@ -22,8 +22,8 @@ import (
 type handleProperties struct{}
 
 type waitProperties struct {
-	Handle  string `cfn:"Handle,required"`
-	Timeout int    `cfn:"Timeout,required"` // seconds
+	Handle  string `cfn:"Handle"`  // unless the resource has a CreationPolicy
+	Timeout int    `cfn:"Timeout"` // seconds; as Handle
 	Count   *int   `cfn:"Count"`
 }
 
@@ -105,6 +105,9 @@ func (s *Service) handleBox(rq *resource.Request, handle string) (mailbox, bool)
 }
 
 func (s *Service) createWait(ctx context.Context, rq *resource.Request, p *waitProperties) (resource.State, error) {
+	if p.Handle == "" { // the engine waits for signals
+		return resource.State{ID: rq.StackID + "/" + rq.LogicalID, Attributes: map[string]any{"Data": "{}"}}, nil
+	}
 	box, ok := s.handleBox(rq, p.Handle)
 	if !ok {
 		return resource.State{}, &saidError{"Handle " + p.Handle + " is not a handle of a wait condition of this account"}
