@@ -12,7 +12,7 @@ import (
 
 // bootstraps are the programs that run handlers, by language.
 //
-//go:embed bootstrap/node/*.cjs bootstrap/python/*.py
+//go:embed bootstrap/node/*.cjs bootstrap/python/*.py bootstrap/ruby/*.rb
 var bootstraps embed.FS
 
 // unpackBootstraps puts the bootstraps below dir, in a folder named by their

@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
@@ -27,7 +29,7 @@ const (
 type Choice struct {
 	// Runtime is the name that was resolved, such as "python3.12".
 	Runtime string
-	// Family is "python", "nodejs", "java", "provided" or "go".
+	// Family is "python", "nodejs", "ruby", "java", "provided" or "go".
 	Family string
 	// Path is the interpreter; empty for runtimes whose program is in the code.
 	Path string
@@ -128,6 +130,7 @@ func (c *Catalog) family(ctx context.Context, f *family) []Interpreter {
 
 var (
 	pythonName = regexp.MustCompile(`^python(\d+)\.(\d+)$`)
+	rubyName   = regexp.MustCompile(`^ruby(\d+)\.(\d+)$`)
 	nodeName   = regexp.MustCompile(`^nodejs(\d+)\.x$`)
 )
 
@@ -147,7 +150,10 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Choice, error) {
 		return c.choose(ctx, name, &families[1], number(m[1]), 0)
 	}
 	if m := javaName.FindStringSubmatch(name); m != nil {
-		return c.choose(ctx, name, &families[2], number(m[1]), 0)
+		return c.choose(ctx, name, &families[3], number(m[1]), 0)
+	}
+	if m := rubyName.FindStringSubmatch(name); m != nil {
+		return c.choose(ctx, name, &families[2], number(m[1]), number(m[2]))
 	}
 	return Choice{}, fmt.Errorf("%q: %w", name, ErrUnknownRuntime)
 }
@@ -167,7 +173,7 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 		return Choice{}, err
 	}
 	wanted := strconv.Itoa(major)
-	if f.name == "python" {
+	if byMinor(f.name) {
 		wanted += "." + strconv.Itoa(minor)
 	}
 	best, exact := pick(f.name, all, major, minor)
@@ -181,7 +187,7 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 	choice := Choice{
 		Runtime: name, Family: f.name, Path: best.Path, Version: best.Version, Exact: exact, Protocol: Framed,
 		Mounts: append(best.mounts(), sandbox.Mount{Source: filepath.Join(c.roots, bootstrapFolder(f.name)), Target: runtimeRoot}),
-		env:    interpreterEnv(f.name, best, major),
+		env:    interpreterEnv(f.name, best, major, minor),
 	}
 	if !exact {
 		choice.Notice = fmt.Sprintf("%s is executed by %s %s (%s), as this machine has no %s", name, f.name, best.Version, best.Path, wanted)
@@ -205,6 +211,8 @@ func (c *Catalog) trust(choice Choice) (Choice, error) {
 	switch choice.Family {
 	case "nodejs":
 		choice.env = append(choice.env, "NODE_EXTRA_CA_CERTS="+runtimeRoot+"/ca.pem")
+	case "ruby":
+		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem")
 	case "java": // trusts only what is in a key store
 	case "python":
 		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem", "REQUESTS_CA_BUNDLE="+runtimeRoot+"/bundle.pem")
@@ -228,21 +236,25 @@ func (c *Catalog) trustIn(dir string) error {
 	return nil
 }
 
-// pick takes the named version, else the nearest newer one, else (Node.js only,
-// whose interface is stable) the nearest older one. Newer versions of Python
-// within a major execute what older ones do, and so do newer ones of Java.
+// byMinor tells whether a language's runtimes are named by major and minor version.
+func byMinor(family string) bool { return family == "python" || family == "ruby" }
+
+// pick takes the named version, else the nearest newer one, else (Node.js and
+// Ruby 3, whose interfaces are stable) the nearest older one. Newer versions of
+// Python and Ruby within a major execute what older ones do, and so do newer ones
+// of Java.
 func pick(family string, all []Interpreter, major, minor int) (best *Interpreter, exact bool) {
 	want := Version{Major: major, Minor: minor}
 	for i := range all { // newest first, so the first match is the newest patch
 		v := all[i].Version
-		if v.Major == major && (family != "python" || v.Minor == minor) {
+		if v.Major == major && (!byMinor(family) || v.Minor == minor) {
 			return &all[i], true
 		}
 	}
 	for i := range all {
 		v := all[i].Version
-		if v.compare(want) > 0 && (family != "python" || v.Major == major) {
-			sameLine := best != nil && v.Major == best.Version.Major && (family != "python" || v.Minor == best.Version.Minor)
+		if v.compare(want) > 0 && (!byMinor(family) || v.Major == major) {
+			sameLine := best != nil && v.Major == best.Version.Major && (!byMinor(family) || v.Minor == best.Version.Minor)
 			if !sameLine {
 				best = &all[i]
 			}
@@ -251,6 +263,11 @@ func pick(family string, all []Interpreter, major, minor int) (best *Interpreter
 	if best == nil && family == "nodejs" && len(all) > 0 {
 		best = &all[0]
 	}
+	for i := range all {
+		if best == nil && family == "ruby" && all[i].Version.Major == major {
+			best = &all[i]
+		}
+	}
 	return best, false
 }
 
@@ -258,18 +275,25 @@ func bootstrapFolder(family string) string {
 	switch family {
 	case "nodejs":
 		return "node"
-	case "python", "java":
+	case "python", "ruby", "java":
 		return family
 	}
 	return "none"
 }
 
 // interpreterEnv are variables that a function may override.
-func interpreterEnv(family string, i *Interpreter, major int) []string {
+func interpreterEnv(family string, i *Interpreter, major, minor int) []string {
 	bin := filepath.Dir(i.Path)
 	env := []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin:/opt/bin"}
 	if family == "python" {
 		return append(env, "PYTHONPATH="+runtimeRoot, "PYTHONDONTWRITEBYTECODE=1")
+	}
+	if family == "ruby" {
+		var gems []string
+		for _, v := range slices.Compact([]string{fmt.Sprintf("%d.%d.0", major, minor), fmt.Sprintf("%d.%d.0", i.Version.Major, i.Version.Minor)}) {
+			gems = append(gems, taskRoot+"/vendor/bundle/ruby/"+v, layerRoot+"/ruby/gems/"+v)
+		}
+		return append(env, "GEM_PATH="+strings.Join(gems, ":"), "RUBYLIB="+taskRoot+":"+layerRoot+"/ruby/lib")
 	}
 	return append(env,
 		fmt.Sprintf("NODE_PATH=/opt/nodejs/node%d/node_modules:/opt/nodejs/node_modules:%s/node_modules", major, runtimeRoot),
@@ -281,6 +305,8 @@ func (c *Choice) argv(cfg Config) []string {
 	switch c.Family {
 	case "python":
 		return []string{c.Path, runtimeRoot + "/bootstrap.py"}
+	case "ruby":
+		return []string{c.Path, runtimeRoot + "/bootstrap.rb"}
 	case "nodejs":
 		argv := []string{c.Path}
 		if mb := int(cfg.Memory >> 20); mb > 0 {

@@ -18,6 +18,8 @@ func TestPick(t *testing.T) {
 	}
 	pythons := v("python", Version{3, 13, 1}, Version{3, 12, 7}, Version{3, 12, 1}, Version{3, 10, 0})
 	nodes := v("nodejs", Version{22, 3, 0}, Version{20, 11, 0}, Version{20, 1, 0})
+	rubies := v("ruby", Version{3, 3, 2}, Version{3, 1, 2}, Version{2, 7, 0})
+	javas := v("java", Version{25, 0, 0}, Version{17, 0, 15})
 	for _, c := range []struct {
 		family       string
 		all          []Interpreter
@@ -34,6 +36,13 @@ func TestPick(t *testing.T) {
 		{"nodejs", nodes, 18, 0, "20.11.0", false},
 		{"nodejs", nodes, 24, 0, "22.3.0", false},
 		{"nodejs", nil, 20, 0, "", false},
+		{"ruby", rubies, 3, 3, "3.3.2", true},
+		{"ruby", rubies, 3, 2, "3.3.2", false},
+		{"ruby", rubies, 3, 4, "3.3.2", false},
+		{"ruby", rubies[2:], 3, 2, "", false},
+		{"java", javas, 17, 0, "17.0.15", true},
+		{"java", javas, 21, 0, "25.0.0", false},
+		{"java", javas[1:], 21, 0, "", false},
 	} {
 		got, exact := pick(c.family, c.all, c.major, c.minor)
 		if version := ""; got != nil && got.Version.String() != c.want || got == nil && version != c.want || exact != c.exact {

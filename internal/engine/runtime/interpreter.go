@@ -30,7 +30,7 @@ func (v Version) compare(w Version) int {
 
 // Interpreter is a program of this machine that executes functions.
 type Interpreter struct {
-	// Family is the language: "python", "nodejs" or "java".
+	// Family is the language: "python", "nodejs", "ruby" or "java".
 	Family string
 	// Path is the program itself, links followed.
 	Path string
@@ -66,6 +66,12 @@ var families = [...]family{
 		homes:  []string{".nvm/versions/node/*/bin", ".local/share/fnm/node-versions/*/installation/bin", ".asdf/installs/nodejs/*/bin", ".local/share/mise/installs/node/*/bin"},
 		oldest: Version{18, 0, 0},
 		get:    "install it with your system's packages (apt install nodejs, dnf install nodejs, brew install node) or with nvm (nvm install %s)",
+	},
+	{
+		name: "ruby", program: regexp.MustCompile(`^ruby(\d(\.\d+)?)?$`),
+		homes:  []string{".rbenv/versions/*/bin", ".rubies/*/bin", ".asdf/installs/ruby/*/bin", ".local/share/mise/installs/ruby/*/bin"},
+		oldest: Version{3, 1, 0},
+		get:    "install it with your system's packages (apt install ruby, dnf install ruby, brew install ruby) or with rbenv (rbenv install %s)",
 	},
 	{
 		name: "java", program: regexp.MustCompile(`^java$`),
@@ -178,8 +184,11 @@ func (i *Interpreter) mounts() []sandbox.Mount {
 	}
 	prefix := filepath.Dir(filepath.Dir(i.Path))
 	lib := filepath.Join(prefix, "lib", "python"+strconv.Itoa(i.Version.Major)+"."+strconv.Itoa(i.Version.Minor))
-	if i.Family == "nodejs" {
+	switch i.Family {
+	case "nodejs":
 		lib = filepath.Join(prefix, "lib", "node_modules")
+	case "ruby":
+		lib = filepath.Join(prefix, "lib", "ruby")
 	}
 	if _, err := os.Stat(lib); err != nil || prefix == "/" {
 		// Not a folder of its own: only the program can be shown safely.
