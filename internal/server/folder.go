@@ -23,6 +23,7 @@ func OpenFolder(dir string) (Folder, error) {
 func (f Folder) store() string       { return filepath.Join(f.Dir, "store") }
 func (f Folder) blobs() string       { return filepath.Join(f.Dir, "blobs") }
 func (f Folder) code() string        { return filepath.Join(f.Dir, "code") }
+func (f Folder) images() string      { return filepath.Join(f.Dir, "images") }
 func (f Folder) audit() string       { return filepath.Join(f.Dir, "audit") }
 func (f Folder) run() string         { return filepath.Join(f.Dir, "run") }
 func (f Folder) credentials() string { return filepath.Join(f.Dir, "credentials.json") }

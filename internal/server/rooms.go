@@ -12,6 +12,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/edge/inside"
+	"github.com/tierra-cloud/tierra/internal/engine/image"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/gateway/domain"
@@ -22,6 +23,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/codedeploy"
 	"github.com/tierra-cloud/tierra/internal/services/dynamodb"
+	"github.com/tierra-cloud/tierra/internal/services/ecr"
 	"github.com/tierra-cloud/tierra/internal/services/iam"
 	"github.com/tierra-cloud/tierra/internal/services/kms"
 	"github.com/tierra-cloud/tierra/internal/services/lambda"
@@ -50,8 +52,14 @@ func (s *Server) furnish(ctx context.Context) error {
 		return fmt.Errorf("iam: %w", err)
 	}
 	s.board.Gate.Identities = identity
+	images := image.NewContent(s.blobs, s.store)
+	registry, err := ecr.New(ecr.Deps{Store: s.store, Content: images, Clock: s.clock, IDs: s.ids, Gate: s.board.Gate, Key: s.secrets.DataKey})
+	if err != nil {
+		return err
+	}
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate, Key: s.secrets.DataKey,
-		CodeDir: s.folder.code(), Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network, Memory: s.config.FunctionMemory,
+		CodeDir: s.folder.code(), Images: images, ImageDir: s.folder.images(), Pull: &image.Puller{Content: images, Transport: s.outbound()},
+		Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network, Memory: s.config.FunctionMemory,
 		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
@@ -76,6 +84,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		secretsmanager.New(secretsmanager.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		ssm.New(ssm.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		functions,
+		registry,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,
 			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), Domains: s.domains, AccountRate: s.config.APIRate,
 			Metrics: s.config.Metrics != "", BodyTimeout: s.config.BodyTimeout}),

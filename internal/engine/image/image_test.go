@@ -219,7 +219,7 @@ func TestCopied(t *testing.T) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 			release()
-			if err := trees.Drop(layers, nil); err != nil {
+			if err := trees.Drop(layers, func(image.Layer) bool { return false }); err != nil {
 				t.Fatal(err)
 			}
 			if left, _ := os.ReadDir(filepath.Join(w.dir, "trees")); len(left) != 0 {

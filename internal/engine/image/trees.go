@@ -204,17 +204,23 @@ func (t *Trees) fresh(name string, fill func(dir string) (int64, error)) (int64,
 // Drop removes the trees of an image that nobody uses and no other image needs:
 // needed tells which layers are.
 func (t *Trees) Drop(layers []Layer, needed func(Layer) bool) error {
-	names := []string{treeName(layers...)}
-	if t.joined {
-		names = nil
-		for _, l := range layers {
-			if !needed(l) {
-				names = append(names, treeName(l))
-			}
+	var names []string
+	for _, l := range layers {
+		if !needed(l) {
+			names = append(names, treeName(l))
 		}
+	}
+	if !t.joined && len(names) > 0 {
+		names = []string{treeName(layers...)}
 	}
 	var errs []error
 	for _, name := range names {
+		t.mu.Lock()
+		there := t.all[name] != nil
+		t.mu.Unlock()
+		if !there {
+			continue
+		}
 		x := t.hold(name)
 		x.mu.Lock()
 		t.mu.Lock()

@@ -29,7 +29,7 @@ const (
 type Choice struct {
 	// Runtime is the name that was resolved, such as "python3.12".
 	Runtime string
-	// Family is "python", "nodejs", "ruby", "java", "provided" or "go".
+	// Family is "python", "nodejs", "ruby", "java", "provided", "go" or "image".
 	Family string
 	// Path is the interpreter; empty for runtimes whose program is in the code.
 	Path string
@@ -47,6 +47,7 @@ type Choice struct {
 	env []string
 	// needsClient tells that the package has to bring what executes it.
 	needsClient bool
+	image       *Image
 }
 
 // UnavailableError tells that nothing on this machine executes a runtime.
@@ -302,6 +303,9 @@ func interpreterEnv(family string, i *Interpreter, major, minor int) []string {
 
 // argv is the command line inside the sandbox.
 func (c *Choice) argv(cfg Config) []string {
+	if c.image != nil {
+		return c.image.Argv
+	}
 	switch c.Family {
 	case "python":
 		return []string{c.Path, runtimeRoot + "/bootstrap.py"}
@@ -333,7 +337,10 @@ func (c *Choice) check(cfg Config) error {
 	if c.Family == "java" {
 		return c.checkJava(cfg)
 	}
-	if c.Path != "" {
+	switch {
+	case c.image != nil && len(c.image.Argv) == 0:
+		return &InitError{Type: typeEntry, Message: "the image has neither an entry point nor a command"}
+	case c.Path != "" || c.image != nil:
 		return nil
 	}
 	name := "bootstrap"

@@ -137,6 +137,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 		Name: cfg.Name, Argv: cfg.Runtime.argv(cfg), Dir: taskRoot, Mounts: cfg.mounts(),
 		TmpBytes: cfg.TmpBytes, Memory: cfg.Memory, Pids: cfg.pids(), Network: cfg.Network,
 	}
+	cfg.Runtime.image.apply(&spec)
 	if err := cfg.Runtime.check(cfg); err != nil {
 		return nil, err
 	}

@@ -29,9 +29,13 @@ type source struct {
 	zip                  []byte
 	bucket, key, version *string
 	operation            string
+	image                *string
+	function             key // that the code is for
 }
 
-func (s *source) empty() bool { return len(s.zip) == 0 && s.bucket == nil && s.key == nil }
+func (s *source) empty() bool {
+	return len(s.zip) == 0 && s.bucket == nil && s.key == nil && s.image == nil
+}
 
 // pack is a package that was received and unpacked. Its folder is held until
 // release.
@@ -42,6 +46,8 @@ type pack struct {
 	unzipped int64
 	body     io.ReaderAt
 	done     func()
+	// image is what the code is instead of a package; body is nil then.
+	image *imageUse
 }
 
 // sum is the hash in the form of CodeSha256.
@@ -53,6 +59,9 @@ func sum(hash string) string {
 // receive takes a package in: it reads, checks and unpacks it. The caller calls
 // pack.done when it has kept it, or not.
 func (s *Service) receive(ctx context.Context, rq *call.Authorized, src source) (*pack, error) {
+	if src.image != nil {
+		return s.receiveImage(ctx, rq, src)
+	}
 	var p *pack
 	var err error
 	if src.bucket != nil || src.key != nil {
@@ -119,6 +128,9 @@ func (s *Service) fetch(ctx context.Context, rq *call.Authorized, src source) (*
 
 // keep makes the package durable, before the records that name it.
 func (s *Service) keep(ctx context.Context, a area, p *pack) error {
+	if p.image != nil {
+		return nil // its layers are kept already
+	}
 	name := a.blob(p.hash)
 	if _, err := s.blobs.Stat(ctx, name); err == nil {
 		return nil
@@ -137,6 +149,10 @@ func (s *Service) keep(ctx context.Context, a area, p *pack) error {
 // dropUnused removes packages that no version has any more.
 func (s *Service) dropUnused(ctx context.Context, packages ...pkg) {
 	for _, p := range packages {
+		if p.image != nil {
+			s.dropImage(ctx, p)
+			continue
+		}
 		a, h := p.area, p.hash
 		used := true
 		// keep and this must not pass each other by: a package that is received
@@ -177,7 +193,7 @@ func (s *Service) collect(ctx context.Context) error {
 			return err
 		}
 		for _, n := range names {
-			s.dropUnused(ctx, pkg{a, filepath.Base(n)})
+			s.dropUnused(ctx, pkg{area: a, hash: filepath.Base(n)})
 		}
 	}
 	return err
@@ -342,6 +358,6 @@ func isNotDir(err error) bool {
 }
 
 func codeSource(c *api.FunctionCode, operation string) (source, error) {
-	err := refuse(operation, setting{"Code.ImageUri", c.ImageUri != nil}, setting{"Code.SourceKMSKeyArn", c.SourceKMSKeyArn != nil})
-	return source{zip: c.ZipFile, bucket: c.S3Bucket, key: c.S3Key, version: opt.NonZero(opt.Val(c.S3ObjectVersion)), operation: operation}, err
+	err := refuse(operation, setting{"Code.SourceKMSKeyArn", c.SourceKMSKeyArn != nil})
+	return source{image: c.ImageUri, zip: c.ZipFile, bucket: c.S3Bucket, key: c.S3Key, version: opt.NonZero(opt.Val(c.S3ObjectVersion)), operation: operation}, err
 }

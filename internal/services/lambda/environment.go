@@ -47,13 +47,9 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	choice, err := s.runtimes.Resolve(pl.ctx, v.Runtime)
+	choice, dir, done, err := s.program(pl.ctx, k, v)
 	if err != nil {
-		return nil, fmt.Errorf("runtime of %s: %w", k.name, err)
-	}
-	dir, done, err := s.code(pl.ctx, k.area(), v.Hash)
-	if err != nil {
-		return nil, fmt.Errorf("code of %s: %w", k.name, err)
+		return nil, err
 	}
 	layers, doneLayers, err := s.opt(pl.ctx, v)
 	if err != nil {
@@ -67,7 +63,7 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 		name: begin.Format("2006/01/02") + "/[" + v.Version + "]" + hex.EncodeToString(s.ids.Bytes(16)),
 	}
 	e.e, err = engine.Start(pl.ctx, engine.Config{
-		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.Handler, Code: dir, Layers: layers,
+		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.handler(), Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
 		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line, IDs: s.ids,
 		Function: engine.Function{Account: k.account, Name: k.name, Version: v.Version, InitializationType: e.initialization()},
@@ -133,7 +129,7 @@ func (e *environment) variables(role roleSession) []string {
 	for n, x := range v.Env {
 		env = append(env, n+"="+x)
 	}
-	if !strings.HasPrefix(v.Runtime, "provided") {
+	if v.Image == nil && !strings.HasPrefix(v.Runtime, "provided") {
 		env = append(env, "AWS_EXECUTION_ENV=AWS_Lambda_"+v.Runtime)
 	}
 	env = append(env, v.variables()...)

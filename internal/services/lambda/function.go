@@ -62,6 +62,9 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCreate(in, &src); err != nil {
+		return nil, err
+	}
 	if src.empty() {
 		return nil, api.InvalidParameterValueException("Please provide a source for function code.")
 	}
@@ -75,6 +78,7 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 	if err := s.checkRole(ctx, k, v.Role); err != nil {
 		return nil, err
 	}
+	src.function = k
 	p, err := s.receive(ctx, rq, src)
 	if err != nil {
 		return nil, err
@@ -86,7 +90,7 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 	if err := s.keep(ctx, k.area(), p); err != nil {
 		return nil, err
 	}
-	v.Hash, v.CodeSize, v.Unzipped = p.hash, p.size, p.unzipped
+	p.into(v)
 	rec := &record{V: 1, Name: k.name, Next: 1, Tags: in.Tags}
 	f, err := s.change(ctx, k, func(t data.Txn, f *function) error {
 		if f != nil {
@@ -143,7 +147,6 @@ func (s *Service) newVersion(ctx context.Context, k key, in *api.CreateFunctionR
 		return nil, err
 	}
 	err := refuse("CreateFunction",
-		setting{"PackageType Image", opt.Or(in.PackageType, "Zip") != "Zip"},
 		setting{"CodeSigningConfigArn", opt.Val(in.CodeSigningConfigArn) != ""},
 		setting{"PublishTo", in.PublishTo != nil},
 		setting{"TenancyConfig", in.TenancyConfig != nil},
@@ -151,26 +154,31 @@ func (s *Service) newVersion(ctx context.Context, k key, in *api.CreateFunctionR
 	if err != nil {
 		return nil, err
 	}
-	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "CreateFunction"}
+	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.FileSystemConfigs, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "CreateFunction"}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	if in.Runtime == nil || in.Handler == nil {
+	isImage := opt.Val(in.PackageType) == api.PackageTypeImage
+	if !isImage && (in.Runtime == nil || in.Handler == nil) {
 		return nil, api.InvalidParameterValueException("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}
 	if err := tags.Check(in.Tags); err != nil {
 		return nil, api.InvalidParameterValueException("Invalid tags: %s", err)
 	}
-	if err := s.checkInterpreter(ctx, k, *in.Runtime); err != nil {
+	if isImage {
+		if err := s.checkImages(in); err != nil {
+			return nil, err
+		}
+	} else if err := s.checkInterpreter(ctx, k, *in.Runtime); err != nil {
 		return nil, err
 	}
-	arch, err := checkArchitectures(in.Architectures, *in.Runtime)
+	arch, err := checkArchitectures(in.Architectures, opt.Val(in.Runtime))
 	if err != nil {
 		return nil, err
 	}
 	v := &version{
 		V: 1, Version: latest, Role: *in.Role, Timeout: defaultTimeout, Memory: defaultMemory, Ephemeral: defaultEphemeral, Arch: arch,
-		Modified: s.clock.Now(), Revision: s.ids.UUID(),
+		Modified: s.clock.Now(), Revision: s.ids.UUID(), ImageConfig: newImageConfig(in.ImageConfig),
 	}
 	return v, s.configure(k, v, &configuration{
 		Runtime: in.Runtime, Handler: in.Handler, Description: in.Description, Timeout: in.Timeout, MemorySize: in.MemorySize,
@@ -287,13 +295,14 @@ func (f *function) configuration(v *version, qualifier string) *api.FunctionConf
 	c := &api.FunctionConfiguration{
 		FunctionName: &f.key.name, FunctionArn: new(f.key.arn(qualifier)), Runtime: &v.Runtime, Role: &v.Role, Handler: &v.Handler,
 		CodeSize: &v.CodeSize, Description: &v.Description, Timeout: &v.Timeout, MemorySize: &v.Memory,
-		LastModified: new(v.Modified.Format(timeForm)), CodeSha256: new(sum(v.Hash)), Version: &v.Version,
+		LastModified: new(v.Modified.Format(timeForm)), CodeSha256: new(v.sum()), Version: &v.Version,
 		TracingConfig: &api.TracingConfigResponse{Mode: new("PassThrough")}, RevisionId: &v.Revision,
 		State: new("Active"), LastUpdateStatus: new("Successful"), PackageType: new("Zip"), Architectures: []string{v.Arch},
 		EphemeralStorage: &api.EphemeralStorage{Size: &v.Ephemeral},
 		SnapStart:        &api.SnapStartResponse{ApplyOn: new("None"), OptimizationStatus: new("Off")},
 		LoggingConfig:    v.logging.config(),
 	}
+	v.showImage(c)
 	for i := range v.Layers {
 		c.Layers = append(c.Layers, api.Layer{Arn: &v.Layers[i].ARN, CodeSize: &v.Layers[i].Size})
 	}
@@ -329,7 +338,7 @@ func (s *Service) getFunction(ctx context.Context, rq *call.Authorized, in *api.
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetFunctionResponse{Configuration: f.configuration(v, q), Code: &api.FunctionCodeLocation{RepositoryType: new("S3")}}
+	out := &api.GetFunctionResponse{Configuration: f.configuration(v, q), Code: v.location()}
 	if len(f.rec.Tags) > 0 {
 		out.Tags = maps.Clone(f.rec.Tags)
 	}

@@ -36,7 +36,8 @@ func private(d *Deps) {
 // TestIsolation: a function that tries what it must not be able to do fails with
 // all of it, and harms nobody.
 func TestIsolation(t *testing.T) {
-	st := newStand(t, realTime, private)
+	y := newYard(t, realTime, private)
+	st := y.stand
 	if !st.deps.Launcher.Tier().OwnRoot || !st.deps.Launcher.Tier().PrivateNetwork {
 		t.Skipf("this host isolates by %s", st.deps.Launcher.Tier().Name)
 	}
@@ -87,6 +88,13 @@ func TestIsolation(t *testing.T) {
 	}
 	if wrong := st.answer(t, "f", string(event)); wrong != "[]" {
 		t.Errorf("what it could do: %s", wrong)
+	}
+	uri := y.push("shop:v1", attemptsImage(t, b))
+	if _, err := y.image("g", uri, func(in *api.CreateFunctionRequest) { in.Timeout = new(int32(60)) }); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := st.answer(t, "g", string(event)); wrong != "[]" {
+		t.Errorf("what it could do from an image: %s", wrong)
 	}
 	// The door is where it leads, and the other function is well.
 	if got := st.answer(t, "other", `{"do":"call","url":"http://127.0.0.1:4566/"}`); got != `"the platform"` {

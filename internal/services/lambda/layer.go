@@ -385,7 +385,7 @@ func (s *Service) deleteLayerVersion(ctx context.Context, rq *call.Authorized, i
 		return t.Delete(l.versionKey(gone.Version))
 	})
 	if err == nil && gone != nil {
-		s.dropUnused(context.WithoutCancel(ctx), pkg{l.area(), gone.Hash})
+		s.dropUnused(context.WithoutCancel(ctx), pkg{area: l.area(), hash: gone.Hash})
 	}
 	return &call.None{}, err
 }

@@ -30,6 +30,7 @@ type functionProperties struct {
 	LoggingConfig                *loggingProperty   `cfn:"LoggingConfig"`
 	ReservedConcurrentExecutions *int32             `cfn:"ReservedConcurrentExecutions"`
 	PackageType                  *string            `cfn:"PackageType,replace"`
+	ImageConfig                  *imageProperty     `cfn:"ImageConfig"`
 	TracingConfig                *modeProperty      `cfn:"TracingConfig"`
 	Layers                       []string           `cfn:"Layers"`
 	Tags                         []tagProperty      `cfn:"Tags"`
@@ -45,6 +46,12 @@ type codeProperty struct {
 	S3Key           *string `cfn:"S3Key"`
 	S3ObjectVersion *string `cfn:"S3ObjectVersion"`
 	ImageURI        *string `cfn:"ImageUri"`
+}
+
+type imageProperty struct {
+	EntryPoint       []string `cfn:"EntryPoint"`
+	Command          []string `cfn:"Command"`
+	WorkingDirectory *string  `cfn:"WorkingDirectory"`
 }
 
 type variablesProperty struct {
@@ -164,6 +171,13 @@ func (p *functionProperties) code() (*api.FunctionCode, error) {
 	return c, err
 }
 
+func (p *functionProperties) image() *api.ImageConfig {
+	if p.ImageConfig == nil {
+		return nil
+	}
+	return &api.ImageConfig{EntryPoint: p.ImageConfig.EntryPoint, Command: p.ImageConfig.Command, WorkingDirectory: p.ImageConfig.WorkingDirectory}
+}
+
 func (p *functionProperties) environment() *api.Environment {
 	if p.Environment == nil {
 		return nil
@@ -219,7 +233,7 @@ func createFunctionResource(ctx context.Context, rq *resource.Request, p *functi
 	}
 	_, err = call.Do(ctx, rq.Caller, rq.As, api.CreateFunction, &api.CreateFunctionRequest{
 		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Code: code, Description: p.Description,
-		Timeout: p.Timeout, MemorySize: p.MemorySize, PackageType: p.PackageType, Environment: p.environment(), TracingConfig: p.tracing(),
+		Timeout: p.Timeout, MemorySize: p.MemorySize, PackageType: p.PackageType, ImageConfig: p.image(), Environment: p.environment(), TracingConfig: p.tracing(),
 		Tags: p.tags(rq), Layers: p.Layers, Architectures: p.Architectures, EphemeralStorage: p.ephemeral(), LoggingConfig: p.logging(),
 		SnapStart: p.snapStart(), CodeSigningConfigArn: p.CodeSigningConfigArn,
 	})
@@ -287,8 +301,12 @@ func updateFunctionResource(ctx context.Context, rq *resource.Request, name stri
 	if log == nil {
 		log = &api.LoggingConfig{LogGroup: new("/aws/lambda/" + name)}
 	}
+	img := p.image()
+	if img == nil && old.ImageConfig != nil {
+		img = &api.ImageConfig{}
+	}
 	_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateFunctionConfiguration, &api.UpdateFunctionConfigurationRequest{
-		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Description: new(opt.Val(p.Description)),
+		FunctionName: &name, Runtime: p.Runtime, Role: &p.Role, Handler: p.Handler, Description: new(opt.Val(p.Description)), ImageConfig: img,
 		Timeout: new(opt.Or(p.Timeout, defaultTimeout)), MemorySize: new(opt.Or(p.MemorySize, defaultMemory)),
 		Environment: env, TracingConfig: p.tracing(), Layers: layers, EphemeralStorage: eph, LoggingConfig: log,
 		SnapStart: p.snapStart(),

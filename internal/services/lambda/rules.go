@@ -203,7 +203,6 @@ type refused struct {
 	kmsKey      *string
 	tracing     *api.TracingConfig
 	fileSystems []api.FileSystemConfig
-	image       *api.ImageConfig
 	snapStart   *api.SnapStart
 	capacity    *api.CapacityProviderConfig
 	durable     *api.DurableConfig
@@ -221,7 +220,6 @@ func (r *refused) check() error {
 		setting{"KMSKeyArn", opt.Val(r.kmsKey) != ""},
 		setting{"TracingConfig with Mode Active", r.tracing != nil && opt.Or(r.tracing.Mode, "PassThrough") != "PassThrough"},
 		setting{"FileSystemConfigs", len(r.fileSystems) > 0},
-		setting{"ImageConfig", r.image != nil && (len(r.image.EntryPoint) > 0 || len(r.image.Command) > 0 || opt.Val(r.image.WorkingDirectory) != "")},
 		setting{"CapacityProviderConfig", r.capacity != nil},
 		setting{"DurableConfig", r.durable != nil},
 	)

@@ -12,6 +12,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/data/blob"
+	"github.com/tierra-cloud/tierra/internal/engine/image"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
@@ -36,6 +37,12 @@ type Deps struct {
 
 	Launcher sandbox.Launcher
 	Runtimes *engine.Catalog
+	// Images keeps the bytes of container images, ImageDir is a folder of the room's
+	// own for unpacked layers, which Start clears, and Pull fetches images from
+	// other registries; nil: none are fetched.
+	Images   *image.Content
+	ImageDir string
+	Pull     *image.Puller
 	// Templates are interpreters that were started ahead of their functions; nil: none.
 	Templates *engine.Templates
 	// Network is the network that functions are in.
@@ -70,6 +77,7 @@ type Service struct {
 	urls    sync.Map // id to urlPlace, as far as they were asked for
 	seal    seal
 	folders folders
+	trees   *image.Trees
 	plane   *plane
 	async   async
 }
@@ -90,6 +98,7 @@ func New(d Deps) (*Service, error) {
 		store: d.Store, blobs: d.Blobs, clock: d.Clock, ids: d.IDs, caller: d.Caller, gate: d.Gate, runtimes: d.Runtimes,
 		seal: seal, folders: folders{dir: d.CodeDir},
 	}
+	s.trees = image.NewTrees(d.Images, d.ImageDir, d.Launcher != nil && d.Launcher.Tier().Overlay)
 	s.shelf.init()
 	s.plane = newPlane(s, d)
 	s.async.s = s
@@ -125,6 +134,9 @@ func (s *Service) Bindings() []call.Binding {
 // the asynchronous invocations that wait.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.folders.open(); err != nil {
+		return err
+	}
+	if err := s.openImages(); err != nil {
 		return err
 	}
 	if err := s.collect(ctx); err != nil {

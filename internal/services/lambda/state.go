@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/engine/image"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
 )
 
@@ -120,6 +121,9 @@ type version struct {
 	Layers    []layerUse `json:"layers,omitempty"`
 	Modified  time.Time  `json:"modified"`
 	Revision  string     `json:"revision"`
+	// Image is what the version runs instead of a package, Hash its digest then.
+	Image       *imageUse    `json:"image,omitempty"`
+	ImageConfig *imageConfig `json:"imageConfig,omitempty"`
 	// Env is what SealedEnv holds.
 	Env map[string]string `json:"-"`
 }
@@ -166,6 +170,9 @@ type layerVersion struct {
 type pkg struct {
 	area area
 	hash string
+	// image is set instead of hash for a layer of an image.
+	image *imageUse
+	layer image.Layer
 }
 
 // area is the layer's owner's.
@@ -186,18 +193,24 @@ func (v *version) merged() string {
 // packages are what a version of the function k uses: its code, its layers and
 // the folder in which these are one.
 func (v *version) packages(k key) []pkg {
-	all := []pkg{{k.area(), v.Hash}}
+	if v.Image != nil {
+		return v.Image.packages(k)
+	}
+	all := []pkg{{area: k.area(), hash: v.Hash}}
 	for _, l := range v.Layers {
-		all = append(all, pkg{l.area(), l.Hash})
+		all = append(all, pkg{area: l.area(), hash: l.Hash})
 	}
 	if len(v.Layers) > 1 {
-		all = append(all, pkg{k.area(), v.merged()})
+		all = append(all, pkg{area: k.area(), hash: v.merged()})
 	}
 	return all
 }
 
 // use is the key that says that a function's version uses the package.
 func (p pkg) use(k key, v string) []byte {
+	if p.image != nil {
+		return image.HolderKey(p.layer.Digest, imageHolder(k, v))
+	}
 	name := k.name
 	if k.area() != p.area {
 		name = k.account + ":" + name

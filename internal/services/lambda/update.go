@@ -103,6 +103,10 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 	if err != nil {
 		return nil, err
 	}
+	src.function = k
+	if err := checkUpdate(f.versions[latest], &src); err != nil {
+		return nil, err
+	}
 	arch := f.versions[latest].Arch
 	if in.Architectures != nil {
 		if arch, err = checkArchitectures(in.Architectures, f.versions[latest].Runtime); err != nil {
@@ -114,7 +118,11 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 		return nil, err
 	}
 	old := f.versions[latest]
-	defer func() { s.dropUnused(context.WithoutCancel(ctx), pkg{k.area(), old.Hash}, pkg{k.area(), p.hash}) }()
+	fresh := *old
+	p.into(&fresh)
+	defer func() {
+		s.dropUnused(context.WithoutCancel(ctx), append(old.packages(k), fresh.packages(k)...)...)
+	}()
 	defer p.done()
 	if err := s.checkCode(ctx, old.Runtime, p.hash); err != nil {
 		return nil, err
@@ -124,14 +132,15 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 		if err := checkRevision(in.RevisionId, v.Revision); err != nil {
 			return nil, err
 		}
-		v.Hash, v.CodeSize = p.hash, p.size
+		p.into(&v)
 		return f.configuration(&v, ""), nil
 	}
 	if err := s.keep(ctx, k.area(), p); err != nil {
 		return nil, err
 	}
 	return s.update(ctx, k, in.RevisionId, opt.Val(in.Publish), func(_ data.Txn, v *version) error {
-		v.Hash, v.CodeSize, v.Unzipped, v.Arch = p.hash, p.size, p.unzipped, arch
+		p.into(v)
+		v.Arch = arch
 		return nil
 	})
 }
@@ -141,12 +150,15 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, rq *call.Auth
 	if err != nil {
 		return nil, err
 	}
-	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "UpdateFunctionConfiguration"}
+	r := refused{in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.FileSystemConfigs, in.SnapStart, in.CapacityProviderConfig, in.DurableConfig, "UpdateFunctionConfiguration"}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
 	f, err := s.existing(ctx, k, "")
 	if err != nil {
+		return nil, err
+	}
+	if err := checkImageUpdate(f.versions[latest], in); err != nil {
 		return nil, err
 	}
 	if in.Role != nil {
@@ -171,6 +183,9 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, rq *call.Auth
 			if err := attach(t, k, v, in.Layers); err != nil {
 				return err
 			}
+		}
+		if in.ImageConfig != nil {
+			v.ImageConfig = newImageConfig(in.ImageConfig)
 		}
 		return s.configure(k, v, &configuration{
 			Runtime: in.Runtime, Role: in.Role, Handler: in.Handler, Description: in.Description, Timeout: in.Timeout, MemorySize: in.MemorySize,

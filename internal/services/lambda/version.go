@@ -68,7 +68,7 @@ func (s *Service) publishVersion(ctx context.Context, rq *call.Authorized, in *a
 		if err := checkRevision(in.RevisionId, v.Revision); err != nil {
 			return err
 		}
-		if own := sum(v.Hash); opt.Or(in.CodeSha256, own) != own && *in.CodeSha256 != "" {
+		if own := v.sum(); opt.Or(in.CodeSha256, own) != own && *in.CodeSha256 != "" {
 			return api.InvalidParameterValueException("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, own)
 		}
 		var err error
