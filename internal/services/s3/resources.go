@@ -21,13 +21,15 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::S3::Bucket", resource.Handlers[bucketProps]{
 			Create: s.makeBucket, Find: s.leftBucket, Update: s.updateBucket, Delete: removeBucket,
 			Attributes: []string{"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"},
+			Identifier: []string{"BucketName"}, Read: s.readBucket, List: listBuckets, WriteOnly: []string{"LifecycleConfiguration", "AccessControl"},
 		}),
 		resource.Define("AWS::S3::BucketPolicy", resource.Handlers[policyProps]{
 			Create: makePolicy,
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *policyProps) (resource.State, error) {
 				return makePolicy(ctx, rq, p)
 			},
-			Delete: removePolicy,
+			Delete:     removePolicy,
+			Identifier: []string{"Bucket"}, Read: readPolicy,
 		}),
 	}
 }
