@@ -131,7 +131,6 @@ func (c *Catalog) family(ctx context.Context, f *family) []Interpreter {
 
 var (
 	pythonName = regexp.MustCompile(`^python(\d+)\.(\d+)$`)
-	rubyName   = regexp.MustCompile(`^ruby(\d+)\.(\d+)$`)
 	nodeName   = regexp.MustCompile(`^nodejs(\d+)\.x$`)
 )
 
@@ -150,11 +149,13 @@ func (c *Catalog) Resolve(ctx context.Context, name string) (Choice, error) {
 	if m := nodeName.FindStringSubmatch(name); m != nil {
 		return c.choose(ctx, name, &families[1], number(m[1]), 0)
 	}
-	if m := javaName.FindStringSubmatch(name); m != nil {
-		return c.choose(ctx, name, &families[3], number(m[1]), 0)
+	if version, ok := strings.CutPrefix(name, "java"); ok && number(version) > 0 {
+		return c.choose(ctx, name, &families[3], number(version), 0)
 	}
-	if m := rubyName.FindStringSubmatch(name); m != nil {
-		return c.choose(ctx, name, &families[2], number(m[1]), number(m[2]))
+	if version, ok := strings.CutPrefix(name, "ruby"); ok {
+		if major, minor, ok := strings.Cut(version, "."); ok && number(major) > 0 && number(minor) >= 0 {
+			return c.choose(ctx, name, &families[2], number(major), number(minor))
+		}
 	}
 	return Choice{}, fmt.Errorf("%q: %w", name, ErrUnknownRuntime)
 }

@@ -21,6 +21,16 @@
 // who reads waits for it. Node.js streams with awslambda.streamifyResponse, custom
 // runtimes with Lambda-Runtime-Function-Response-Mode.
 //
+// Ruby runs on a bootstrap of our own as well, and Java on AWS's client of the
+// Runtime API, which the function's package or the user's Maven repository has
+// (java.go).
+//
+// Extensions (extension.go, extapi.go) speak HTTP at the address of the Runtime
+// API. External ones, programs of a layer, are processes of their own in the
+// function's sandbox, which start before the runtime. What the platform, the
+// function and the extensions say goes to those who subscribed (telemetry.go).
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+//
 // What a function writes is put together to lines. When a response is handed
 // to the caller all lines written before it have been handed to the log sink.
 //
@@ -38,7 +48,11 @@
 // after the function.
 //
 // Lines are cut at 256 KiB less 26 bytes, what an event of CloudWatch Logs
-// holds; what is written without a line feed ends with the invocation. The log
-// format is text. AWS_LAMBDA_RUNTIME_API is not set for Node.js and Python, as
-// they do not use it.
+// holds; what is written without a line feed ends with the invocation.
+// Functions in Node.js, Python and Ruby have AWS_LAMBDA_RUNTIME_API only with
+// layers or AWS_LAMBDA_EXEC_WRAPPER, for extensions: without, nobody listens. An
+// extension goes on between invocations, where AWS freezes it. In the tier without
+// namespaces there are no external extensions, and in the unprivileged tier no
+// telemetry in private networks. Deliveries are not repeated: what a subscriber
+// does not take within five seconds is counted in platform.logsDropped.
 package runtime

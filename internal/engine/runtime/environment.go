@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,6 +141,12 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	cfg.Runtime.image.apply(&spec)
 	if err := cfg.Runtime.check(cfg); err != nil {
 		return nil, err
+	}
+	if w := cfg.wrapper(); w != "" {
+		if !filepath.IsAbs(w) {
+			return nil, &InitError{Type: typeEntry, Message: fmt.Sprintf("AWS_LAMBDA_EXEC_WRAPPER: %q is not an absolute path", w)}
+		}
+		spec.Argv = append([]string{w}, spec.Argv...)
 	}
 	external, err := externalExtensions(cfg.Layers)
 	if err != nil {

@@ -28,12 +28,22 @@ func (cfg *Config) wantsAPI() bool {
 	if cfg.Runtime.Protocol != Framed || cfg.Layers != "" {
 		return true
 	}
+	return cfg.wrapper() != ""
+}
+
+// wrapper is the program that starts the interpreter of a managed runtime, if the
+// function names one: it is given the interpreter and its arguments.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
+func (cfg *Config) wrapper() string {
+	if cfg.Runtime.Path == "" {
+		return ""
+	}
 	for _, kv := range cfg.Env {
-		if strings.HasPrefix(kv, "AWS_LAMBDA_EXEC_WRAPPER=") {
-			return true
+		if path, ok := strings.CutPrefix(kv, "AWS_LAMBDA_EXEC_WRAPPER="); ok {
+			return path
 		}
 	}
-	return false
+	return ""
 }
 
 // checkExternal refuses external extensions that cannot be started.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -419,11 +418,13 @@ func (x *extensions) finish(reason string) {
 	}, over)
 }
 
-// validErrorType is what an extension may call its error.
-var validErrorType = regexp.MustCompile(`^Extension\.[A-Z][A-Za-z0-9]*$`)
-
+// extensionError is what an extension calls its error, if it may.
 func extensionError(given, otherwise string) string {
-	if validErrorType.MatchString(given) {
+	name, ok := strings.CutPrefix(given, "Extension.")
+	letters := !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	})
+	if ok && letters && name != "" && name[0] >= 'A' && name[0] <= 'Z' {
 		return given
 	}
 	return otherwise

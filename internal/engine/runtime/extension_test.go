@@ -433,3 +433,25 @@ func TestTelemetry(t *testing.T) {
 		})
 	}
 }
+
+// TestWrapper tells that a wrapper starts the interpreter.
+func TestWrapper(t *testing.T) {
+	layer := code(t, map[string]string{"wrapper": "#!/bin/sh\nGREETING=wrapped\nexport GREETING\nexec \"$@\"\n"})
+	for name, files := range map[string]map[string]string{
+		"python3.11": {"i.py": "import os\ndef h(e, c): return os.environ['GREETING']"},
+		"nodejs20.x": {"i.js": "exports.h = async () => process.env.GREETING"},
+		"ruby3.2":    {"i.rb": "def h(event:, context:) = ENV['GREETING']"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, _ := config(t, name, "i.h", code(t, files))
+			cfg.Layers, cfg.Env = layer, append(cfg.Env, "AWS_LAMBDA_EXEC_WRAPPER=/opt/wrapper")
+			if res := invoke(t, start(t, cfg), event("id", `1`)); string(res.Payload) != `"wrapped"` {
+				t.Errorf("%s", res.Payload)
+			}
+			cfg.Env[len(cfg.Env)-1] = "AWS_LAMBDA_EXEC_WRAPPER=wrapper"
+			if _, err := runtime.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "absolute") {
+				t.Error(err)
+			}
+		})
+	}
+}

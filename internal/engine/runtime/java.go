@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +28,6 @@ const (
 
 // javaParts are what the client consists of.
 var javaParts = [...]string{javaClient, "aws-lambda-java-core", "aws-lambda-java-serialization"}
-
-var javaName = regexp.MustCompile(`^java(\d+)$`)
 
 // javaGet tells how to get the client.
 const javaGet = "AWS's client of the Runtime API for Java is needed, in the function's package (lib/" + javaClient + "-*.jar, with its dependencies) or in the Maven repository: mvn dependency:get -Dartifact=" + javaArtifact
@@ -153,20 +150,26 @@ func (c *Choice) checkJava(cfg Config) error {
 	return nil
 }
 
-// looseVersion reads a version that has fewer than three numbers, as Java's may.
-var looseVersion = regexp.MustCompile(`(\d+)(?:\.(\d+))?(?:\.(\d+))?`)
-
+// parseLooseVersion reads a version that may have fewer than three numbers, as
+// Java's: the first word that begins with a digit.
 func parseLooseVersion(s string) (Version, bool) {
-	m := looseVersion.FindStringSubmatch(s)
-	if m == nil {
-		return Version{}, false
+	for word := range strings.FieldsSeq(s) {
+		if word[0] < '0' || word[0] > '9' {
+			continue
+		}
+		var v Version
+		for _, n := range [...]*int{&v.Major, &v.Minor, &v.Patch} {
+			digits := len(word) - len(strings.TrimLeft(word, "0123456789"))
+			if *n = number(word[:digits]); *n < 0 {
+				return Version{}, false
+			}
+			rest, more := strings.CutPrefix(word[digits:], ".")
+			if !more || rest == "" || rest[0] < '0' || rest[0] > '9' {
+				break
+			}
+			word = rest
+		}
+		return v, v.Major > 0
 	}
-	v := Version{Major: number(m[1])}
-	if m[2] != "" {
-		v.Minor = number(m[2])
-	}
-	if m[3] != "" {
-		v.Patch = number(m[3])
-	}
-	return v, v.Major > 0
+	return Version{}, false
 }
