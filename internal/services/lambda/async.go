@@ -198,18 +198,20 @@ func (a *async) attempt(ctx context.Context, k key, e *event) *event {
 		if now.Sub(e.Enqueued) > time.Duration(age)*time.Second {
 			return a.report(f, e, conditionAge, outcome{})
 		}
+		inv := &invocation{id: e.ID, payload: e.Payload, trace: e.Trace, arn: k.arn(e.Qualifier), context: e.Context}
 		var out outcome
-		out, err = a.s.plane.invoke(ctx, f, f.resolve(e.Qualifier, a.s.random), &invocation{
-			id: e.ID, payload: e.Payload, trace: e.Trace, arn: k.arn(e.Qualifier), context: e.Context,
-		})
+		out, err = a.s.plane.invoke(ctx, f, f.resolve(e.Qualifier, a.s.random), inv)
+		// A destination is invoked by what the function was, so that loops end.
+		done := *e
+		done.Trace = inv.trace
 		if stopped, yes := recursive(err); yes {
-			return a.report(f, e, conditionRetries, stopped)
+			return a.report(f, &done, conditionRetries, stopped)
 		}
 		if err == nil && out.failure == "" {
-			return a.report(f, e, conditionSuccess, out)
+			return a.report(f, &done, conditionSuccess, out)
 		}
 		if err == nil && e.Failures >= int(retries) {
-			return a.report(f, e, conditionRetries, out)
+			return a.report(f, &done, conditionRetries, out)
 		}
 	}
 	next := *e

@@ -120,7 +120,7 @@ func (a *async) act(ctx context.Context, k key, e *event) *event {
 	if e.Report == nil {
 		return a.attempt(ctx, k, e)
 	}
-	as := call.AsRole(e.Report.Role, k.session(), principal, k.region)
+	as := call.AsRole(e.Report.Role, k.session(), principal, k.region).From(call.Incoming{Region: k.region, TraceHeader: e.Trace})
 	_, err := call.Do(ctx, a.s.caller, as, api.Invoke, &api.InvocationRequest{FunctionName: &e.Report.To, InvocationType: new("Event"), Payload: e.Report.Record})
 	switch f := fault.As(err); {
 	case err == nil:

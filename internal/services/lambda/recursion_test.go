@@ -90,3 +90,30 @@ func TestRecursion(t *testing.T) {
 		t.Errorf("allowed: %v", err)
 	}
 }
+
+// TestRecursionOfDestinations: two functions that are each other's destination
+// come to an end.
+func TestRecursionOfDestinations(t *testing.T) {
+	st := newStand(t, realTime)
+	st.needs(t, "nodejs20.x")
+	for _, name := range []string{"ping", "pong"} {
+		st.function(t, name, "nodejs20.x", "index.handler", nil, entry{"index.js", "exports.handler = async () => 1", 0})
+		calltest.Must(t, st.World, api.AddPermission, &api.AddPermissionRequest{FunctionName: &name, StatementId: new("s"), Action: new("lambda:InvokeFunction"), Principal: new(testRole)})
+	}
+	for from, to := range map[string]string{"ping": "pong", "pong": "ping"} {
+		calltest.Must(t, st.World, api.PutFunctionEventInvokeConfig, &api.PutFunctionEventInvokeConfigRequest{
+			FunctionName: &from, DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{Destination: new("arn:aws:lambda:us-east-1:000000000000:function:" + to)}},
+		})
+	}
+	calltest.Must(t, st.World, api.Invoke, &api.InvocationRequest{FunctionName: new("ping"), InvocationType: new("Event"), Payload: []byte(`{}`)})
+	counted := map[string]float64{}
+	until(func() bool {
+		st.room.Measure(func(m *call.Measure) { counted[m.Name+" "+m.Dimensions[0].Value] = m.Sum })
+		return counted["RecursiveInvocationsDropped ping"] == 1
+	})
+	for _, name := range []string{"ping", "pong"} {
+		if n := counted["Invocations "+name]; n != maxRecursion {
+			t.Errorf("%s ran %v times", name, n)
+		}
+	}
+}
