@@ -61,7 +61,7 @@ func Start(t testing.TB, options ...Option) *Server {
 	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
 	c := server.Config{
 		Data: dir, Memory: true, Listen: "127.0.0.1:0", Mode: call.Enforce, Network: sandbox.NetworkHost,
-		Log: slog.New(slog.DiscardHandler), Version: "test", Path: os.Getenv("PATH"), Home: home,
+		Log: slog.New(slog.DiscardHandler), Version: "test", Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"),
 	}
 	for _, o := range options {
 		o(&c)

@@ -57,12 +57,15 @@ func doctor(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	home, _ := os.UserHomeDir()
-	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(dir, "runtimes"), Path: os.Getenv("PATH"), Home: home})
+	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(dir, "runtimes"), Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH")})
 	if err != nil {
 		return err
 	}
 	for _, i := range catalog.Interpreters(ctx) {
 		fmt.Printf("  %s %s at %s\n", mark(true), i.Version, i.Path)
+		if i.Family == "nodejs" && !catalog.HasSDK(&i) {
+			fmt.Printf("  %s the AWS SDK for JavaScript: functions have to bring it; npm install -g @aws-sdk/client-… gives it to all\n", mark(false))
+		}
 	}
 	fmt.Printf("  %s provided.al2, provided.al2023: a bootstrap in the package\n", mark(true))
 	for _, name := range []string{"nodejs24.x", "nodejs22.x", "nodejs20.x", "nodejs18.x", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"} {

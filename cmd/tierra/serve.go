@@ -61,7 +61,7 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	return server.Start(ctx, server.Config{
 		APIRate: f.apiRate,
 		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
-		Version: version, Path: os.Getenv("PATH"), Home: home, TemplateMemory: f.templateMemory << 20,
+		Version: version, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
 		StrictNetwork: f.strictNetwork, FunctionMemory: f.functionMemory << 20,
 	})
 }

@@ -130,7 +130,7 @@ func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 		s.log.Warn("functions share this machine's network, as it gives no private ones")
 	}
 	s.tier += ", network " + string(s.config.Network)
-	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home, Trust: s.authority.Publish})
+	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home, NodePath: s.config.NodePath, Trust: s.authority.Publish})
 	if err != nil {
 		return nil, nil, fmt.Errorf("unpack the bootstraps: %w", err)
 	}

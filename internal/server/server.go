@@ -69,6 +69,9 @@ type Config struct {
 	Version string
 	// Path (as the variable PATH) and Home are where interpreters are looked for.
 	Path, Home string
+	// NodePath (as the variable NODE_PATH) are folders of modules, such as the AWS
+	// SDK, that all functions in Node.js find.
+	NodePath string
 }
 
 // Server is a running server: everything that Start made, to be unmade in the

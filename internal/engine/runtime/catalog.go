@@ -74,6 +74,9 @@ type CatalogConfig struct {
 	Path string
 	// Home is the home folder, where version managers install.
 	Home string
+	// NodePath is a list of folders with modules that all functions in Node.js
+	// find, as in the environment variable NODE_PATH.
+	NodePath string
 	// Trust, if not nil, writes ca.pem, an authority's certificate, and bundle.pem,
 	// that and all roots, into a folder: functions then trust it beside the
 	// machine's own roots. It is called before the first runtime is given out.
@@ -194,8 +197,11 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 	if !exact {
 		choice.Notice = fmt.Sprintf("%s is executed by %s %s (%s), as this machine has no %s", name, f.name, best.Version, best.Path, wanted)
 	}
-	if f.name == "java" {
+	switch f.name {
+	case "java":
 		return c.java(choice)
+	case "nodejs":
+		c.addModules(&choice, best)
 	}
 	return c.trust(choice)
 }
