@@ -25,7 +25,8 @@
 // # Refused by name
 //
 // Authorization of type COGNITO_USER_POOLS, VPC links,
-// access logs to Firehose, client certificates, private endpoints,
+// access logs to Firehose, client certificates (and so a stage's
+// clientCertificateId), private endpoints, exports for Postman, generated SDKs,
 // private domain names, domain names with routing rules, with policies of FIPS or with
 // certificates that are not ACM's; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
@@ -46,6 +47,11 @@
 //
 // # Differences
 //
+//   - A security requirement of an OpenAPI document without an authorizer protects
+//     nothing, as at AWS; here the import warns of it. A schema without a name
+//     becomes a model whose name is a digest of it: "MODEL1a2b3c".
+//   - The types of a document's parameters are not kept: an export says string.
+//   - Answers have no HAL links; SDKs and the CLI ask for none.
 //   - tracingEnabled decides which requests are sampled, by X-Ray's default rule or
 //     as their callers did, and passes the decision on in X-Amzn-Trace-Id, to
 //     functions as their trace as well. There is no X-Ray to keep the segments.
