@@ -78,14 +78,14 @@ var (
 	runtimes = []string{
 		"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x",
 		"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
-		"java17", "java21", "java25",
+		"java17", "java21", "java25", "ruby3.2", "ruby3.3", "ruby3.4",
 		"provided.al2", "provided.al2023",
 	}
 	// otherRuntimes are not run here as managed runtimes; what they are named
 	// runs on OS-only runtimes, with the client that is in the package.
 	otherRuntimes = map[string]string{
 		"java":   "java17 and later are.",
-		"ruby":   "Put a bootstrap beside the function that starts aws_lambda_ric, the Ruby gem of AWS's client, and use provided.al2023.",
+		"ruby":   "ruby3.2 and later are.",
 		"dotnet": "Publish the function as an executable named bootstrap (it contains Amazon.Lambda.RuntimeSupport) and use provided.al2023.",
 	}
 )
