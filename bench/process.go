@@ -75,9 +75,9 @@ func (p *process) stop(s syscall.Signal) {
 	<-p.done
 }
 
-// serve starts the server on a data folder.
-func (b *bench) serve(dir string) (*process, error) {
-	p, err := start(b.tierra, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--api-rate", "1000000")
+// serve starts the server on a data folder, with more arguments.
+func (b *bench) serve(dir string, more ...string) (*process, error) {
+	p, err := start(b.tierra, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--api-rate", "1000000"}, more...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -215,7 +215,7 @@ func (b *bench) proxy() error {
 		path := strings.ToLower(regexp.MustCompile(`\W`).ReplaceAllString(l.name, ""))
 		targets = append(targets, get("API Gateway to a "+l.name+" function", s.addr, id+".execute-api.localhost:"+port, "/Prod/"+path))
 	}
-	for _, n := range []int{1, 16} {
+	for _, n := range []int{1, 16, 64} {
 		note(fmt.Sprintf("loading on %d connections", n))
 		found, err := b.takeTurns(targets, n)
 		if err != nil {
