@@ -45,8 +45,18 @@
 // the function (destination.go). The record waits in the queue in the event's
 // place until it is delivered, or refused for good.
 //
+// A function that is a container image (image.go, imagesource.go) has its layers
+// held in the deployment's content of images, unpacked once, and joined to the root
+// of its sandboxes. The registry is asked as the service, whose permission
+// CreateFunction and UpdateFunctionCode add to the repository's policy if the
+// caller may.
+//
 // # Deliberate differences
 //
+//   - An image may be an index, whose image for this machine is taken, and may come
+//     from any registry, as anybody: who names one asks for its being fetched.
+//   - Extensions within an image (/opt/extensions) are not started, and USER has no
+//     meaning: functions are never root.
 //   - CreateFunction and UpdateFunction… have done their work when they answer.
 //     They say Pending and InProgress, because AWS's clients wait for what
 //     follows, but the very next call finds the function Active. So no operation
@@ -71,7 +81,7 @@
 // Accepted without effect, because they have no meaning here: TracingConfig
 // PassThrough, SnapStart None, a VpcConfig without subnets and security groups.
 //
-// Refused by name until they act: PackageType Image and ImageConfig,
+// Refused by name until they act:
 // VpcConfig with subnets or security groups, FileSystemConfigs,
 // DeadLetterConfig, destinations but functions, TracingConfig Active, SnapStart
 // PublishedVersions (see docs/RATIONALE.md), KMSKeyArn, code signing,
