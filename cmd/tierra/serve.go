@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,6 +18,8 @@ import (
 
 // serverFlags are what `serve` and `up` share.
 type serverFlags struct {
+	issuers []string // ARN=URL
+
 	apiRate int32
 
 	data, listen, auth, metrics, log, network, egress string
@@ -35,6 +39,7 @@ func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
 	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: they reach the server and nothing else", "host", "private")
 	to.StringVar(&f.egress, "egress", "none", "what functions in a private network reach besides the server: none, which is all that there is yet")
 	to.Int64Var(&f.functionMemory, "function-memory", defaultFunctionMemory(), "`MiB` that the environments of all functions may hold together: idle ones make room, then invocations are throttled; 0: no limit")
+	to.StringArrayVar(&f.issuers, "issuer", nil, "`ARN=URL` of who issues the tokens of a Cognito user pool, for authorizers; the ARN may end in a star, the keys are at URL/.well-known/jwks.json; repeatable")
 	to.Int64Var(&f.templateMemory, "template-memory", 192, "`MiB` that interpreters started ahead of their functions may hold together; 0: start none ahead")
 }
 
@@ -57,11 +62,20 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	if f.egress != "none" {
 		return nil, fmt.Errorf("--egress %s is not supported yet: functions in a private network reach this server and nothing else; --network host lets them reach what this machine reaches", f.egress)
 	}
+	issuers := map[string]string{}
+	for _, i := range f.issuers {
+		arn, address, ok := strings.Cut(i, "=")
+		u, err := url.Parse(address)
+		if !ok || arn == "" || err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("--issuer %s is not ARN=URL", i)
+		}
+		issuers[arn] = strings.TrimSuffix(address, "/")
+	}
 	home, _ := os.UserHomeDir() // without a home there is no version manager to look into
 	return server.Start(ctx, server.Config{
 		APIRate: f.apiRate,
 		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
-		Version: version, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
+		Issuers: issuers, Version: version, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
 		StrictNetwork: f.strictNetwork, FunctionMemory: f.functionMemory << 20,
 	})
 }

@@ -67,6 +67,9 @@ type Config struct {
 	Log     *slog.Logger
 	// Version is what the platform's own pages say.
 	Version string
+	// Issuers are the addresses of who issues the tokens of Cognito's user pools, by
+	// the pool's ARN or the beginning of it and a star.
+	Issuers map[string]string
 	// Path (as the variable PATH) and Home are where interpreters are looked for.
 	Path, Home string
 	// NodePath (as the variable NODE_PATH) are folders of modules, such as the AWS

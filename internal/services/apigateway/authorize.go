@@ -49,11 +49,16 @@ type authorizer struct {
 	ttl        time.Duration
 	as         call.As
 	template   *proxy.Template // of the event; nil for a token's
+	pools      []string        // ARNs of user pools, whose tokens decide; nil asks the function
+	scopes     []string        // one of which an access token has
 }
 
 // compileAuthorizer compiles an authorizer for what facts tell of a method.
 func (ls *liveStage) compileAuthorizer(a *definition.Authorizer, facts proxy.Facts) (*authorizer, error) {
 	c := &authorizer{id: a.ID, token: a.Type == definition.TokenAuthorizer, sources: a.Sources(), ttl: time.Duration(a.Seconds()) * time.Second}
+	if a.Type == definition.CognitoAuthorizer {
+		c.token, c.pools = true, a.Providers
+	}
 	c.function, _ = a.Function(ls.variables)
 	if a.Validation != "" {
 		var err error
@@ -88,6 +93,13 @@ func (s *Service) authorize(ctx context.Context, x *exchange) *failure {
 		return failed
 	}
 	x.verdict = v
+	if a.pools != nil {
+		x.rq.Authorizer = v.claims()
+		if x.stage.policy != nil && !own.Allowed {
+			return denied
+		}
+		return nil
+	}
 	x.rq.Authorizer = v.object(s.clock.Now().Sub(began))
 	d := x.evaluate(actionInvoke, policy.User, &policy.Sets{Identity: []*policy.Policy{v.policy}})
 	switch {
@@ -151,6 +163,9 @@ func (x *exchange) conditionKey(name string) []string {
 // ask returns what an authorizer says about the caller, as it said before if
 // that may be kept. The error tells the reason of a failure to who tests.
 func (s *Service) ask(ctx context.Context, a *authorizer, x *exchange) (*verdict, *failure, error) {
+	if a.pools != nil {
+		return s.bearer(ctx, a, x)
+	}
 	identity, ok := a.identity(x)
 	if !ok {
 		return nil, unauthorized, nil

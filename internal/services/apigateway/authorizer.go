@@ -58,15 +58,25 @@ func findAuthorizer(d *definition.API, id *string) (*definition.Authorizer, erro
 
 func authorizerAnswer(a *definition.Authorizer) *api.Authorizer {
 	return &api.Authorizer{
-		Id: &a.ID, Name: &a.Name, Type: &a.Type, AuthType: new(opt.Or(opt.NonZero(a.AuthType), "custom")), AuthorizerUri: &a.URI,
+		Id: &a.ID, Name: &a.Name, Type: &a.Type, AuthType: new(opt.Or(opt.NonZero(a.AuthType), defaultAuthType(a))), AuthorizerUri: opt.NonZero(a.URI), ProviderARNs: a.Providers,
 		AuthorizerCredentials: opt.NonZero(a.Credentials), IdentitySource: opt.NonZero(a.Identity),
 		IdentityValidationExpression: opt.NonZero(a.Validation), AuthorizerResultTtlInSeconds: new(a.Seconds()),
 	}
 }
 
+func defaultAuthType(a *definition.Authorizer) string {
+	if a.Type == definition.CognitoAuthorizer {
+		return "cognito_user_pools"
+	}
+	return "custom"
+}
+
 // checkAuthorizer checks an authorizer among the others.
-func checkAuthorizer(d *definition.API, a *definition.Authorizer) error {
+func (s *Service) checkAuthorizer(d *definition.API, a *definition.Authorizer) error {
 	if err := a.Check(); err != nil {
+		return err
+	}
+	if err := s.checkIssuers(a); err != nil {
 		return err
 	}
 	if o := d.AuthorizerNamed(a.Name); o != nil && o.ID != a.ID {
@@ -76,16 +86,13 @@ func checkAuthorizer(d *definition.API, a *definition.Authorizer) error {
 }
 
 func (s *Service) createAuthorizer(ctx context.Context, rq *call.Authorized, in *api.CreateAuthorizerRequest) (out *api.Authorizer, err error) {
-	if len(in.ProviderARNs) > 0 {
-		return nil, refuse("providerARNs")
-	}
 	a := &definition.Authorizer{
-		ID: s.newID(), Name: *in.Name, Type: *in.Type, AuthType: opt.Val(in.AuthType), URI: opt.Val(in.AuthorizerUri),
+		ID: s.newID(), Name: *in.Name, Type: *in.Type, AuthType: opt.Val(in.AuthType), URI: opt.Val(in.AuthorizerUri), Providers: in.ProviderARNs,
 		Credentials: opt.Val(in.AuthorizerCredentials), Identity: opt.Val(in.IdentitySource),
 		Validation: opt.Val(in.IdentityValidationExpression), TTL: in.AuthorizerResultTtlInSeconds,
 	}
 	err = s.edit(ctx, rq, *in.RestApiId, func(d *definition.API) error {
-		if err := checkAuthorizer(d, a); err != nil {
+		if err := s.checkAuthorizer(d, a); err != nil {
 			return err
 		}
 		if d.Authorizers == nil {
@@ -146,11 +153,12 @@ func (s *Service) updateAuthorizer(ctx context.Context, rq *call.Authorized, in 
 				return nil
 			},
 		}
-		if err := e.apply(in.PatchOperations, "/providerARNs"); err != nil {
+		listEdits(e, "/providerARNs", &a.Providers)
+		if err := e.apply(in.PatchOperations); err != nil {
 			return err
 		}
 		out = authorizerAnswer(a)
-		return checkAuthorizer(d, a)
+		return s.checkAuthorizer(d, a)
 	})
 	return out, err
 }

@@ -24,7 +24,7 @@
 //
 // # Refused by name
 //
-// Authorization of type COGNITO_USER_POOLS, VPC links,
+// User pools that no --issuer names the issuer of, VPC links,
 // access logs to Firehose, client certificates (and so a stage's
 // clientCertificateId), private endpoints, exports for Postman, generated SDKs,
 // private domain names, domain names with routing rules, with policies of FIPS or with

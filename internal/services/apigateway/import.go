@@ -82,6 +82,11 @@ func (s *Service) parse(body []byte, parameters map[string]string, failOnWarning
 	if err != nil {
 		return nil, faultOf(err)
 	}
+	for _, a := range doc.API.Authorizers {
+		if err := s.checkIssuers(a); err != nil {
+			return nil, err
+		}
+	}
 	if failOnWarnings && len(doc.Warnings) > 0 {
 		return nil, api.BadRequestException("Warnings found during import:\n\t%s", strings.Join(doc.Warnings, "\n\t"))
 	}

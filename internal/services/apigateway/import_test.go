@@ -117,7 +117,7 @@ func TestImportRefuses(t *testing.T) {
 		integration(`"type":"mock","requestTemplates":{"application/json":"{\"statusCode\": #parse('x')}"}`): "#parse",
 		integration(`"type":"mock","responses":{"default":{"statusCode":"200","responseParameters":{"method.response.header.A":"a"}}}`):                                                 "No method response exists for method",
 		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-policy":{},"paths":{}}`:                                                                                             "Invalid policy document",
-		`{"swagger":"2.0","info":{"title":"t"},"securityDefinitions":{"a":{"x-amazon-apigateway-authorizer":{"type":"cognito_user_pools","providerARNs":["x"]}}},"paths":{}}`:           "the authorizer a",
+		`{"swagger":"2.0","info":{"title":"t"},"securityDefinitions":{"a":{"x-amazon-apigateway-authorizer":{"type":"cognito_user_pools","providerARNs":["x"]}}},"paths":{}}`:           "Invalid Cognito User Pool ARN: x",
 		`{"swagger":"2.0","info":{"title":"t"},"definitions":{"a_b":{}},"paths":{}}`:                                                                                                    "Unable to create model for 'a_b': Model name must be alphanumeric: a_b",
 		`{"swagger":"2.0","info":{"title":"t"},"definitions":{"A":{"$ref":"#/definitions/B"}},"paths":{}}`:                                                                              "Unable to create model for 'A': Invalid model specified: Validation Result: warnings : [], errors : [Invalid model specified: B]",
 		`{"swagger":"2.0","info":{"title":"t"},"x-amazon-apigateway-endpoint-configuration":{"types":["PRIVATE"]},"paths":{}}`:                                                          "PRIVATE",

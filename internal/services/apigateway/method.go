@@ -60,6 +60,7 @@ func methodAnswer(r *definition.Resource, name string, m *definition.Method) *ap
 	out := &api.Method{
 		HttpMethod: &name, AuthorizationType: &m.Authorization, AuthorizerId: opt.NonZero(m.Authorizer), ApiKeyRequired: &m.KeyRequired, OperationName: opt.NonZero(m.Operation),
 		RequestParameters: m.Parameters, RequestModels: m.Models, RequestValidatorId: opt.NonZero(m.Validator),
+		AuthorizationScopes: m.Scopes,
 	}
 	for status, x := range m.Responses {
 		if out.MethodResponses == nil {
@@ -79,8 +80,8 @@ func methodResponseAnswer(status string, x *definition.MethodResponse) *api.Meth
 
 func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.PutMethodRequest) (out *api.Method, err error) {
 	err = refuseAny(
-		given{"authorizationScopes", len(in.AuthorizationScopes) > 0},
-		given{"authorizerId with the authorization type " + *in.AuthorizationType, opt.Val(in.AuthorizerId) != "" && *in.AuthorizationType != definition.CustomAuthorization},
+		given{"authorizationScopes with the authorization type " + *in.AuthorizationType, len(in.AuthorizationScopes) > 0 && *in.AuthorizationType != definition.CognitoAuthorization},
+		given{"authorizerId with the authorization type " + *in.AuthorizationType, opt.Val(in.AuthorizerId) != "" && !asks(*in.AuthorizationType)},
 	)
 	if err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func (s *Service) putMethod(ctx context.Context, rq *call.Authorized, in *api.Pu
 			return err
 		}
 		m := &definition.Method{
-			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), KeyRequired: opt.Val(in.ApiKeyRequired), Operation: opt.Val(in.OperationName), Validator: opt.Val(in.RequestValidatorId),
+			Authorization: *in.AuthorizationType, Authorizer: opt.Val(in.AuthorizerId), Scopes: in.AuthorizationScopes, KeyRequired: opt.Val(in.ApiKeyRequired), Operation: opt.Val(in.OperationName), Validator: opt.Val(in.RequestValidatorId),
 			Parameters: in.RequestParameters, Models: in.RequestModels,
 		}
 		if err := d.CheckAuthorization(m); err != nil {
@@ -152,14 +153,18 @@ func (s *Service) updateMethod(ctx context.Context, rq *call.Authorized, in *api
 		}
 		e.flags("/requestParameters", &m.Parameters)
 		e.entries("/requestModels", &m.Models)
-		if err := e.apply(in.PatchOperations, "/authorizationScopes"); err != nil {
+		listEdits(e, "/authorizationScopes", &m.Scopes)
+		if err := e.apply(in.PatchOperations); err != nil {
 			return err
 		}
 		if err := definition.CheckParameters(m.Parameters); err != nil {
 			return err
 		}
-		if m.Authorization != definition.CustomAuthorization {
+		if !asks(m.Authorization) {
 			m.Authorizer = ""
+		}
+		if m.Authorization != definition.CognitoAuthorization {
+			m.Scopes = nil
 		}
 		if err := d.CheckAuthorization(m); err != nil {
 			return err

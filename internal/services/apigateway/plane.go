@@ -277,6 +277,7 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 				if e.authorizer, err = ls.compileAuthorizer(a, ls.facts(r, path, m)); err != nil {
 					return nil, fmt.Errorf("%s %s: %w", method, path, err)
 				}
+				e.authorizer.scopes = m.Scopes
 			}
 			ls.routes.Add(method, path, e)
 		}

@@ -36,15 +36,18 @@ func createAuthorizer(ctx context.Context, rq *resource.Request, p *authorizerPr
 	return resource.State{ID: *x.Id, Attributes: map[string]any{"AuthorizerId": *x.Id}}, nil
 }
 
-func updateAuthorizer(ctx context.Context, rq *resource.Request, id string, _, p *authorizerProperties) (resource.State, error) {
-	if len(p.ProviderARNs) > 0 {
-		return resource.State{}, refuse("ProviderARNs")
-	}
+func updateAuthorizer(ctx context.Context, rq *resource.Request, id string, was, p *authorizerProperties) (resource.State, error) {
 	var ops patches
 	ops.set("/name", &p.Name)
 	ops.set("/type", &p.Type)
 	ops.set("/authType", new(opt.Val(p.AuthType)))
 	ops.set("/authorizerUri", new(opt.Val(p.AuthorizerURI)))
+	for _, arn := range was.ProviderARNs {
+		ops.op("remove", "/providerARNs", &arn)
+	}
+	for _, arn := range p.ProviderARNs {
+		ops.op("add", "/providerARNs", &arn)
+	}
 	ops.set("/authorizerCredentials", new(opt.Val(p.AuthorizerCredentials)))
 	ops.set("/identitySource", new(opt.Val(p.IdentitySource)))
 	ops.set("/identityValidationExpression", new(opt.Val(p.IdentityValidationExpression)))

@@ -13,6 +13,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/gateway/delivery"
 	"github.com/tierra-cloud/tierra/internal/gateway/domain"
+	"github.com/tierra-cloud/tierra/internal/gateway/jwt"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -40,6 +41,9 @@ type Deps struct {
 	BodyTimeout time.Duration
 	// Domains are the custom domain names, where connections find them.
 	Domains *domain.Registry
+	// Issuer returns the address of who issues the tokens of a user pool, by the
+	// pool's ARN; "" if nobody is known. Nil knows nobody.
+	Issuer func(pool string) string
 	// Metrics says that somebody reads what Measure yields.
 	Metrics bool
 }
@@ -56,6 +60,8 @@ type Service struct {
 	gate     *call.Gate
 	live     live
 	domains  *domain.Registry
+	tokens   *jwt.Verifier
+	issuer   func(pool string) string
 	// domaining is held while domains change.
 	domaining sync.Mutex
 	// verdicts are what authorizers said lately.
@@ -81,6 +87,7 @@ func New(d Deps) *Service {
 	s.bodyTimeout = cmp.Or(d.BodyTimeout, 30*time.Second)
 	s.courier, s.ledgers.on = delivery.New(d.Clock, d.Caller), d.Metrics
 	s.exchanges.New = func() any { return new(exchange) }
+	s.tokens, s.issuer = jwt.New(d.Clock, d.Outbound), d.Issuer
 	if s.domains = d.Domains; s.domains == nil {
 		s.domains = domain.NewRegistry(func(context.Context, string) (*tls.Certificate, error) { return nil, errNoCertificates })
 	}

@@ -121,6 +121,11 @@ func (s *Service) testInvokeAuthorizer(ctx context.Context, rq *call.Authorized,
 	if failed != nil {
 		out.ClientStatus = new(int32(failed.status))
 		x.failed = failed
+	} else if a.pools != nil {
+		out.Claims = map[string]string{}
+		for k, c := range v.context {
+			out.Claims[strings.TrimPrefix(k, claimsPrefix)] = c
+		}
 	} else {
 		out.PrincipalId, out.Policy, out.Authorization = &v.principal, &v.document, map[string][]string{}
 		for k, c := range v.context {

@@ -14,15 +14,19 @@ const (
 	NoAuthorization     = "NONE"
 	IAMAuthorization    = "AWS_IAM"
 	CustomAuthorization = "CUSTOM"
+	// CognitoAuthorization takes the tokens of user pools.
+	CognitoAuthorization = "COGNITO_USER_POOLS"
 )
 
 // Kinds of authorizer that act here.
 const (
 	TokenAuthorizer   = "TOKEN"
 	RequestAuthorizer = "REQUEST"
+	CognitoAuthorizer = "COGNITO_USER_POOLS"
 )
 
-// Authorizer is a function that decides who may call methods.
+// Authorizer is a function that decides who may call methods, or user pools whose
+// tokens do.
 // https://docs.aws.amazon.com/apigateway/latest/api/API_Authorizer.html
 type Authorizer struct {
 	ID       string `json:"id"`
@@ -30,6 +34,8 @@ type Authorizer struct {
 	Type     string `json:"type"`
 	AuthType string `json:"authType,omitempty"` // what an OpenAPI document called it
 	URI      string `json:"uri"`
+	// Providers are the ARNs of user pools.
+	Providers []string `json:"providers,omitempty"`
 	// Credentials is the role that invokes the function; "" leaves it to the
 	// function's policy.
 	Credentials string `json:"credentials,omitempty"`
@@ -83,8 +89,11 @@ func (a *Authorizer) Check() error {
 	}
 	switch a.Type {
 	case TokenAuthorizer, RequestAuthorizer:
-	case "COGNITO_USER_POOLS":
-		return problem.Unsupported("authorizers of type " + a.Type)
+		if len(a.Providers) > 0 {
+			return problem.New("providerARNs are only supported for COGNITO_USER_POOLS authorizers")
+		}
+	case CognitoAuthorizer:
+		return a.checkPools()
 	default:
 		return problem.New("Invalid authorizer type specified: %s", a.Type)
 	}
@@ -109,11 +118,30 @@ func (a *Authorizer) Check() error {
 	return a.checkSources()
 }
 
+// checkPools checks an authorizer of user pools.
+func (a *Authorizer) checkPools() error {
+	if a.URI != "" || a.Credentials != "" {
+		return problem.New("An authorizer URI and credentials are not supported for COGNITO_USER_POOLS authorizers")
+	}
+	if len(a.Providers) == 0 {
+		return problem.New("At least one provider ARN is required for COGNITO_USER_POOLS authorizers")
+	}
+	for _, p := range a.Providers {
+		if x, ok := arn.Parse(p); !ok || x.Service != "cognito-idp" || !strings.HasPrefix(x.Resource, "userpool/") {
+			return problem.New("Invalid Cognito User Pool ARN: %s", p)
+		}
+	}
+	if _, err := regexp.Compile(a.Validation); err != nil {
+		return problem.New("Invalid identity validation expression specified: %s", a.Validation)
+	}
+	return a.checkSources()
+}
+
 func (a *Authorizer) checkSources() error {
 	sources := a.Sources()
-	if a.Type == TokenAuthorizer {
+	if a.Type == TokenAuthorizer || a.Type == CognitoAuthorizer {
 		if len(sources) != 1 {
-			return problem.New("Identity source for TOKEN authorizers must be a single request header: method.request.header.{name}")
+			return problem.New("Identity source for %s authorizers must be a single request header: method.request.header.{name}", a.Type)
 		}
 		if name, ok := strings.CutPrefix(sources[0], sourcePrefixes[0]); !ok || name == "" {
 			return invalidSource(sources[0])
@@ -151,13 +179,11 @@ func (a *API) AuthorizerNamed(name string) *Authorizer {
 // CheckAuthorization checks that what decides about a method exists.
 func (a *API) CheckAuthorization(m *Method) error {
 	switch m.Authorization {
-	case CustomAuthorization:
-		if a.Authorizers[m.Authorizer] == nil {
+	case CustomAuthorization, CognitoAuthorization:
+		if x := a.Authorizers[m.Authorizer]; x == nil || (x.Type == CognitoAuthorizer) != (m.Authorization == CognitoAuthorization) {
 			return problem.New("Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.")
 		}
 	case NoAuthorization, IAMAuthorization:
-	case "COGNITO_USER_POOLS":
-		return problem.Unsupported("the authorization type " + m.Authorization)
 	default:
 		return problem.New("Invalid authorization type specified. Authorization type should be one of: NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS")
 	}

@@ -48,6 +48,7 @@ type Resource struct {
 type Method struct {
 	Authorization string                     `json:"authorization"`
 	Authorizer    string                     `json:"authorizer,omitempty"` // its id
+	Scopes        []string                   `json:"scopes,omitempty"`     // of access tokens, one of which is wanted
 	KeyRequired   bool                       `json:"keyRequired,omitempty"`
 	Validator     string                     `json:"validator,omitempty"` // its id
 	Operation     string                     `json:"operation,omitempty"`

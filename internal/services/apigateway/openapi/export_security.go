@@ -32,7 +32,7 @@ func (x *exporter) nameSchemes() {
 func (x *exporter) requirements(m *definition.Method) []any {
 	var all []any
 	if name := x.names[m.Authorizer]; name != "" {
-		all = append(all, object{name: []any{}})
+		all = append(all, object{name: append([]any{}, anyList(m.Scopes)...)})
 	}
 	if m.Authorization == definition.IAMAuthorization {
 		all = append(all, object{iamScheme: []any{}})
@@ -76,6 +76,9 @@ func (x *exporter) schemes() object {
 func authorizerObject(a *definition.Authorizer) object {
 	o := object{"type": strings.ToLower(a.Type)}
 	set(o, "authorizerUri", a.URI)
+	if len(a.Providers) > 0 {
+		o["providerARNs"] = anyList(a.Providers)
+	}
 	set(o, "authorizerCredentials", a.Credentials)
 	set(o, "identitySource", a.Identity)
 	set(o, "identityValidationExpression", a.Validation)

@@ -33,12 +33,12 @@ func (im *importer) schemes() {
 				}
 				x.TTL = &n
 			case "providerARNs":
-				im.refuse("the authorizer " + name + " with " + k)
+				x.Providers = list(a[k])
 			default:
 				im.refuse("the authorizer setting " + k)
 			}
 		}
-		if x.Type == definition.TokenAuthorizer && x.Identity == "" && text(o["in"]) == "header" {
+		if (x.Type == definition.TokenAuthorizer || x.Type == definition.CognitoAuthorizer) && x.Identity == "" && text(o["in"]) == "header" {
 			x.Identity = "method.request.header." + text(o["name"])
 		}
 		if err := x.Check(); err != nil {
@@ -113,12 +113,15 @@ func (im *importer) require(at place, m *definition.Method, name string, scopes 
 		// As at AWS, only what API Gateway knows protects a method.
 		im.warn("The security requirement '%s' of method '%s' on resource at path '%s' has no authorizer. Ignoring.", name, at.method, at.path)
 		return nil
-	case len(list(scopes)) > 0:
+	case len(list(scopes)) > 0 && a.Type != definition.CognitoAuthorizer:
 		return problem.Unsupported("scopes of the security requirement " + name)
 	case m.Authorizer != "" && m.Authorizer != a.ID:
 		return problem.New("Only one authorizer can be required: %s is another", name)
 	}
 	m.Authorization, m.Authorizer = definition.CustomAuthorization, a.ID
+	if a.Type == definition.CognitoAuthorizer {
+		m.Authorization, m.Scopes = definition.CognitoAuthorization, list(scopes)
+	}
 	return nil
 }
 
