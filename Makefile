@@ -56,8 +56,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} -fuzzminimizetime 1x $$p; done; done
 
-clients: ## the AWS CLI and boto3 against a server of their own (needs aws and python3 with boto3)
-	TIERRA_CLIENTS=require $(GO) test -count=1 -v ./test/sdk
+clients: ## real clients and deployers against servers of their own (.ci/run installs them)
+	TIERRA_CLIENTS=require $(GO) test -count=1 -v ./test/sdk ./test/deployers
 	TIERRA_CLIENTS=require $(GO) test -count=1 -run DocumentsOfRealProjects ./internal/services/apigateway
 
 browser: ## headless Chromium clicks through examples/tickets (needs chromium and node)
