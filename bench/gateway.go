@@ -40,7 +40,7 @@ func (b *bench) gateway() error {
 	id, err := few.deploy(document("kinds", map[string]any{
 		"/proxy":      get200(map[string]any{"type": "http_proxy", "httpMethod": "GET", "uri": "http://" + handler.addr + "/"}),
 		"/http":       get200(map[string]any{"type": "http", "httpMethod": "GET", "uri": "http://" + handler.addr + "/", "responses": map[string]any{"default": map[string]any{"statusCode": "200"}}}),
-		"/mock/{id}":  get200(mock()),
+		"/mock/{id}":  get200(mock("things")),
 		"/cache/{id}": get200(map[string]any{"type": "http_proxy", "httpMethod": "GET", "uri": "http://" + handler.addr + "/"}),
 	}), "/cacheClusterEnabled", "true", "/cacheClusterSize", "0.5", "/~1cache~1{id}/GET/caching/enabled", "true")
 	if err != nil {
@@ -137,9 +137,10 @@ func get200(integration map[string]any) map[string]any {
 	return map[string]any{"get": map[string]any{"responses": map[string]any{"200": map[string]any{"description": "ok"}}, "x-amazon-apigateway-integration": integration}}
 }
 
-func mock() map[string]any {
-	const template = `#set($id = $input.params('id')){"id":"$id","page":"$input.params('page')","request":"$context.requestId",` +
-		`"from":"$context.identity.sourceIp","links":[#foreach($n in ["self","next"])"/things/$id/$n"#if($foreach.hasNext),#end#end]}`
+// mock is an integration with a template of its own.
+func mock(things string) map[string]any {
+	template := `#set($id = $input.params('id')){"id":"$id","page":"$input.params('page')","request":"$context.requestId",` +
+		`"from":"$context.identity.sourceIp","links":[#foreach($n in ["self","next"])"/` + things + `/$id/$n"#if($foreach.hasNext),#end#end]}`
 	return map[string]any{
 		"type": "mock", "requestTemplates": map[string]any{"application/json": `{"statusCode": 200}`},
 		"responses": map[string]any{"default": map[string]any{"statusCode": "200", "responseTemplates": map[string]any{"application/json": template}}},
@@ -150,7 +151,7 @@ func mock() map[string]any {
 func routes(n int) map[string]any {
 	all := map[string]any{}
 	for i := range n {
-		in := mock()
+		in := mock(fmt.Sprint("things", i))
 		if i%2 == 1 {
 			in = map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": fmt.Sprintf("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:f%d/invocations", i)}
 		}

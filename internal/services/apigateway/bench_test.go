@@ -9,12 +9,75 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/call/calltest"
+	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/gen/lambda"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 )
+
+// BenchmarkView measures what a request costs between the edge and the backend, by
+// kind of integration, without a connection on either side.
+func BenchmarkView(b *testing.B) {
+	const template = `#set($id = $input.params('id')){"id":"$id","page":"$input.params('page')","request":"$context.requestId",` +
+		`"from":"$context.identity.sourceIp","links":[#foreach($n in ["self","next"])"/things/$id/$n"#if($foreach.hasNext),#end#end]}`
+	w := newWorld(b).unlimited()
+	id := *calltest.Must(b, w.World, api.CreateRestApi, &api.CreateRestApiRequest{Name: new("test")}).Id
+	mock := api.PutIntegrationRequest{Type: new("MOCK"), RequestTemplates: map[string]string{"application/json": `{"statusCode": 200}`}}
+	w.method(b, id, "GET /mock/{id}", mock, nil, replies{"200": {ResponseTemplates: map[string]string{"application/json": template}}})
+	for _, path := range []string{"/proxy/{id}", "/cache/{id}"} {
+		w.method(b, id, "GET "+path, api.PutIntegrationRequest{Type: new("HTTP_PROXY"), IntegrationHttpMethod: new("GET"), Uri: new("http://backend/")}, nil, nil)
+	}
+	w.addRoute(b, id, "GET /function/{id}", uri("f"))
+	w.deploy(b, id, "s")
+	calltest.Must(b, w.World, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &id, StageName: new("s"), PatchOperations: []api.PatchOperation{
+		{Op: new("replace"), Path: new("/cacheClusterEnabled"), Value: new("true")},
+		{Op: new("replace"), Path: new("/~1cache~1{id}/GET/caching/enabled"), Value: new("true")},
+	}})
+	out := &lambda.InvocationResponse{Payload: []byte(`{"statusCode":200,"headers":{"Content-Type":"application/json"},"body":"{}","isBase64Encoded":false}`)}
+	s := New(Deps{Store: w.s.store, Clock: clock.System{}, IDs: w.IDs, Caller: straight{out}, Outbound: backendOf(func(*http.Request) *http.Response {
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}, "Date": {"now"}}, ContentLength: 2, Body: io.NopCloser(strings.NewReader("{}"))}
+	}), AccountRate: 1e9})
+	if err := s.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for _, kind := range []string{"mock", "proxy", "cache", "function"} {
+		b.Run(kind, func(b *testing.B) {
+			r := httptest.NewRequest("GET", "http://host/s/"+kind+"/17?page=2", nil)
+			r.Header.Set("User-Agent", "bench")
+			r.Header.Set("Accept", "*/*")
+			at := w.at(id, r.URL.EscapedPath())
+			at.In.Time = clock.System{}.Now()
+			out := &sink{header: http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(out.header)
+				s.View(out, r, at)
+			}
+			if out.status != 200 {
+				b.Fatal(out.status)
+			}
+		})
+	}
+}
+
+// backendOf answers requests over the network.
+type backendOf func(*http.Request) *http.Response
+
+func (f backendOf) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// sink takes answers and forgets them.
+type sink struct {
+	header http.Header
+	status int
+}
+
+func (s *sink) Header() http.Header         { return s.header }
+func (s *sink) WriteHeader(status int)      { s.status = status }
+func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 
 // BenchmarkHTTP compares the gateway, in front of a function that costs nothing,
 // with the standard library's reverse proxy in front of a plain handler.

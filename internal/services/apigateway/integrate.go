@@ -11,13 +11,13 @@ import (
 
 // integration makes a method's integration callable, with the stage's variables
 // put in.
-func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method) (integration, error) {
+func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method, known compiled) (integration, error) {
 	i := m.Integration
 	switch i.Type {
 	case definition.Mock:
-		return compileTransformed(i, mockBackend{})
+		return compileTransformed(i, mockBackend{}, known)
 	case definition.HTTP:
-		return compileTransformed(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod})
+		return compileTransformed(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod}, known)
 	case definition.HTTPProxy:
 		return compileHTTPProxy(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod, whole: true})
 	}
@@ -27,7 +27,7 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 		}
 		p := ls.invoker(function, path, method, i)
 		if i.Type == definition.AWS {
-			return compileTransformed(i, functionBackend{p})
+			return compileTransformed(i, functionBackend{p}, known)
 		}
 		p.template = proxy.NewTemplate(ls.facts(r, path, m))
 		if i.Stream {
@@ -36,14 +36,14 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 		return p, nil
 	}
 	if b := ls.action(i); b != nil && i.Type == definition.AWS {
-		return compileTransformed(i, b)
+		return compileTransformed(i, b, known)
 	}
 	return misconfigured{}, nil
 }
 
 // invoker invokes a function on behalf of a method.
 func (ls *liveStage) invoker(function, path, method string, i *definition.Integration) *lambdaProxy {
-	p := &lambdaProxy{function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond}
+	p := &lambdaProxy{area: ls.area, function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond}
 	if i.Credentials != "" {
 		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))
 		return p
@@ -52,9 +52,9 @@ func (ls *liveStage) invoker(function, path, method string, i *definition.Integr
 	if method == route.Any {
 		verbs = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 	}
-	p.as = make(map[string]call.As, len(verbs))
-	for _, v := range verbs {
-		p.as[v] = call.AsService(servicePrincipal, ls.methodARN(v, path), ls.account, ls.region)
+	p.methods = make([]invoking, len(verbs))
+	for n, v := range verbs {
+		p.methods[n] = invoking{v, ls.methodARN(v, path)}
 	}
 	return p
 }

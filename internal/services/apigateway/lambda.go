@@ -16,13 +16,31 @@ import (
 
 // lambdaProxy hands requests to a function as they are.
 type lambdaProxy struct {
+	area
 	function string
 	template *proxy.Template
 	timeout  time.Duration
-	// as is who invokes, by HTTP method: the service on behalf of that method;
-	// role is set instead if the integration has credentials.
-	as   map[string]call.As
-	role *call.As
+	// The service invokes on behalf of one of the methods, or as the role if the
+	// integration has credentials.
+	methods []invoking
+	role    *call.As
+}
+
+// invoking is an HTTP method on whose behalf a function is invoked.
+type invoking struct{ verb, arn string }
+
+// as says who invokes for a request; ok is false if its HTTP method is none that
+// API Gateway has.
+func (p *lambdaProxy) as(verb string) (_ call.As, ok bool) {
+	if p.role != nil {
+		return *p.role, true
+	}
+	for i := range p.methods {
+		if m := &p.methods[i]; m.verb == verb {
+			return call.AsService(servicePrincipal, m.arn, p.account, p.region), true
+		}
+	}
+	return call.As{}, false
 }
 
 // errTimeout ends a call whose time is up.
@@ -43,13 +61,9 @@ func (p *lambdaProxy) run(ctx context.Context, s *Service, x *exchange) *failure
 
 // invoke invokes the function and gives it no more than the timeout.
 func (p *lambdaProxy) invoke(ctx context.Context, s *Service, x *exchange, in *lambda.InvocationRequest) (*lambda.InvocationResponse, *failure) {
-	as := p.role
-	if as == nil {
-		a, ok := p.as[x.rq.Method]
-		if !ok { // an HTTP method that API Gateway does not have
-			return nil, noRoute
-		}
-		as = &a
+	as, ok := p.as(x.rq.Method)
+	if !ok {
+		return nil, noRoute
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := s.clock.AfterFunc(p.timeout, func() { cancel(errTimeout) })

@@ -256,13 +256,14 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 		}
 		ls.responses[typ] = c
 	}
+	known := compiled{}
 	for _, r := range d.Resources {
 		path := d.Path(r)
 		for method, m := range r.Methods {
 			if m.Integration == nil {
 				continue
 			}
-			run, err := ls.integration(r, path, method, m)
+			run, err := ls.integration(r, path, method, m, known)
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}

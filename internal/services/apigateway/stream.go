@@ -77,13 +77,9 @@ const (
 )
 
 func (p lambdaStream) run(ctx context.Context, s *Service, x *exchange) *failure {
-	as := p.role
-	if as == nil {
-		a, ok := p.as[x.rq.Method]
-		if !ok { // an HTTP method that API Gateway does not have
-			return noRoute
-		}
-		as = &a
+	as, ok := p.as(x.rq.Method)
+	if !ok {
+		return noRoute
 	}
 	in := &lambda.InvokeWithResponseStreamRequest{FunctionName: &p.function, Payload: p.template.Append(make([]byte, 0, p.template.Size(&x.rq)), &x.rq)}
 	ctx, g := s.guard(ctx, p.timeout)
@@ -102,7 +98,7 @@ func (p lambdaStream) run(ctx context.Context, s *Service, x *exchange) *failure
 }
 
 // begin invokes the function and takes what stands before the body.
-func (p lambdaStream) begin(ctx context.Context, s *Service, x *exchange, in *lambda.InvokeWithResponseStreamRequest, as *call.As, g *guard) (flow, *failure) {
+func (p lambdaStream) begin(ctx context.Context, s *Service, x *exchange, in *lambda.InvokeWithResponseStreamRequest, as call.As, g *guard) (flow, *failure) {
 	out, err := call.Do(ctx, s.caller, as.From(x.in), lambda.InvokeWithResponseStream, in)
 	switch {
 	case fault.Is(err, "RequestTooLargeException"), fault.Is(err, "RequestEntityTooLargeException"):

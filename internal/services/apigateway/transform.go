@@ -24,7 +24,7 @@ import (
 // the request that its backend gets and the response of what that answers.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 type transformed struct {
-	templates   map[string]*vtl.Template // by content type in lower case; nil is one that cannot be read
+	templates   templates // whose types are in lower case
 	passthrough string
 	convert     string
 	params      []placed
@@ -65,27 +65,50 @@ type response struct {
 	status    int
 	pattern   *regexp.Regexp // nil for the default
 	headers   []mapped
-	templates map[string]*vtl.Template // by content type
+	templates templates
 	convert   string
 }
 
-// compileTemplates compiles mapping templates. One that cannot be read stands as
-// nil: it fails when it is used.
-func compileTemplates(all map[string]string, key func(string) string) map[string]*vtl.Template {
-	out := make(map[string]*vtl.Template, len(all))
-	for typ, text := range all {
-		t, err := vtl.Compile(text)
-		if err != nil {
-			t = nil
+// templates are mapping templates by content type, in its order. There are few of
+// them, and many such lists. One that cannot be read is nil: it fails when it is used.
+type templates []struct {
+	typ string
+	*vtl.Template
+}
+
+// of returns the template of a content type.
+func (all templates) of(typ string) (t *vtl.Template, ok bool) {
+	for i := range all {
+		if all[i].typ == typ {
+			return all[i].Template, true
 		}
-		out[key(typ)] = t
+	}
+	return nil, false
+}
+
+// compiled are the templates of a deployment by their text: methods share those
+// that read the same.
+type compiled map[string]*vtl.Template
+
+func (c compiled) all(texts map[string]string, key func(string) string) templates {
+	out := make(templates, len(texts))
+	for i, typ := range slices.Sorted(maps.Keys(texts)) {
+		t, ok := c[texts[typ]]
+		if !ok {
+			var err error
+			if t, err = vtl.Compile(texts[typ]); err != nil {
+				t = nil
+			}
+			c[texts[typ]] = t
+		}
+		out[i].typ, out[i].Template = key(typ), t
 	}
 	return out
 }
 
-func compileTransformed(i *definition.Integration, b backend) (*transformed, error) {
+func compileTransformed(i *definition.Integration, b backend, known compiled) (*transformed, error) {
 	t := &transformed{
-		templates: compileTemplates(i.Templates, strings.ToLower), passthrough: i.PassthroughBehavior(), convert: i.Convert, backend: b,
+		templates: known.all(i.Templates, strings.ToLower), passthrough: i.PassthroughBehavior(), convert: i.Convert, backend: b,
 		timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond,
 	}
 	var err error
@@ -97,7 +120,7 @@ func compileTransformed(i *definition.Integration, b backend) (*transformed, err
 		if err != nil {
 			return nil, fmt.Errorf("status code %q: %w", status, err)
 		}
-		c := &response{status: n, templates: compileTemplates(r.Templates, func(s string) string { return s }), convert: r.Convert}
+		c := &response{status: n, templates: known.all(r.Templates, func(s string) string { return s }), convert: r.Convert}
 		if r.Pattern != nil && *r.Pattern != "" {
 			if c.pattern, err = definition.Selection(*r.Pattern); err != nil {
 				return nil, err
@@ -241,7 +264,7 @@ func (t *transformed) request(x *exchange, out *outgoing) *failure {
 	if typ == "" {
 		typ = "application/json"
 	}
-	template, ok := t.templates[typ]
+	template, ok := t.templates.of(typ)
 	switch {
 	case ok && template == nil:
 		x.note = "the request template cannot be read"
@@ -388,19 +411,14 @@ func (r *response) template(accept string) (typ string, t *vtl.Template, ok bool
 	for one := range strings.SplitSeq(accept, ",") {
 		one, _, _ = strings.Cut(one, ";")
 		one = strings.TrimSpace(one)
-		if t, ok := r.templates[one]; ok {
+		if t, ok := r.templates.of(one); ok {
 			return one, t, true
 		}
 	}
-	if t, ok := r.templates["application/json"]; ok {
+	if t, ok := r.templates.of("application/json"); ok {
 		return "application/json", t, true
 	}
-	for k := range r.templates {
-		if typ == "" || k < typ {
-			typ = k
-		}
-	}
-	return typ, r.templates[typ], true
+	return r.templates[0].typ, r.templates[0].Template, true
 }
 
 // address is a URI with parameters: "https://host/pets/{id}".

@@ -65,11 +65,11 @@ type Facts struct {
 
 // Template holds facts in encoded form.
 type Template struct {
-	resource  []byte // up to the path
-	variables []byte // from the stage variables to the resource's path in the context
+	resource  string // up to the path
+	variables string // from the stage variables to the resource's path in the context
 	stage     string
-	middle    []byte // account, stage and what follows up to the next variable part
-	tail      []byte // deployment and API
+	middle    string // account, stage and what follows up to the next variable part
+	tail      string // deployment and API
 	none      string // what stands for no parameters
 }
 
@@ -79,8 +79,9 @@ func NewTemplate(f Facts) *Template {
 	if f.Authorizer {
 		t.none = "{}"
 	}
-	t.resource = append(AppendString([]byte(`"resource":`), f.Resource), `,"path":`...)
-	v := []byte(`,"stageVariables":`)
+	v := append(AppendString([]byte(`"resource":`), f.Resource), `,"path":`...)
+	resource := len(v)
+	v = append(v, `,"stageVariables":`...)
 	if len(f.Variables) == 0 {
 		v = append(v, t.none...)
 	} else {
@@ -97,11 +98,15 @@ func NewTemplate(f Facts) *Template {
 	if f.Operation != "" {
 		v = AppendString(append(v, `,"operationName":`...), f.Operation)
 	}
-	t.variables = append(v, `,"httpMethod":`...)
-	m := AppendString([]byte(`,"accountId":`), f.Account)
-	t.middle = append(AppendString(append(m, `,"stage":`...), f.Stage), `,"protocol":`...)
-	d := AppendString([]byte(`,"deploymentId":`), f.Deployment)
-	t.tail = append(AppendString(append(d, `,"apiId":`...), f.API), '}')
+	v = append(v, `,"httpMethod":`...)
+	variables := len(v)
+	v = AppendString(append(v, `,"accountId":`...), f.Account)
+	v = append(AppendString(append(v, `,"stage":`...), f.Stage), `,"protocol":`...)
+	middle := len(v)
+	v = AppendString(append(v, `,"deploymentId":`...), f.Deployment)
+	v = append(AppendString(append(v, `,"apiId":`...), f.API), '}')
+	all := string(v) // in one piece: there may be very many templates
+	t.resource, t.variables, t.middle, t.tail = all[:resource], all[resource:variables], all[variables:middle], all[middle:]
 	return t
 }
 

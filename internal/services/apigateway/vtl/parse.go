@@ -3,6 +3,7 @@ package vtl
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -45,6 +46,9 @@ var macroStart = regexp.MustCompile(`#\{?macro\}?\s*\(\s*([A-Za-z][A-Za-z0-9_-]*
 // macroNames finds the macros of a template, so that they can be called above
 // where they are defined.
 func macroNames(src string) map[string]bool {
+	if !strings.Contains(src, "macro") { // as most have none
+		return nil
+	}
 	names := map[string]bool{}
 	for _, m := range macroStart.FindAllStringSubmatch(src, -1) {
 		names[m[1]] = true
@@ -59,38 +63,38 @@ func (p *parser) block() (nodes []node, end string, err error) {
 		return nil, "", err
 	}
 	defer p.leave()
-	var lit strings.Builder
+	lit := literal{src: p.src}
 	flush := func() {
-		if lit.Len() > 0 {
-			nodes = append(nodes, text(lit.String()))
-			lit.Reset()
+		if s := lit.take(); s != "" {
+			nodes = append(nodes, text(s))
 		}
 	}
+	defer func() { nodes = slices.Clone(nodes) }() // templates stay: no room to grow
 	for p.pos < len(p.src) {
 		i := strings.IndexAny(p.src[p.pos:], `\$#`)
 		if i < 0 {
-			lit.WriteString(p.src[p.pos:])
+			lit.add(p.pos, p.src[p.pos:])
 			p.pos = len(p.src)
 			break
 		}
-		lit.WriteString(p.src[p.pos : p.pos+i])
+		lit.add(p.pos, p.src[p.pos:p.pos+i])
 		p.pos += i
+		start := p.pos
 		switch p.src[p.pos] {
 		case '\\':
 			s, err := p.escape()
 			if err != nil {
 				return nil, "", err
 			}
-			lit.WriteString(s)
+			lit.add(start, s)
 		case '$':
-			start := p.pos
 			ref, err := p.reference()
 			if err != nil {
 				return nil, "", err
 			}
 			if ref == nil {
 				p.pos = start + 1
-				lit.WriteByte('$')
+				lit.add(start, "$")
 				continue
 			}
 			flush()
@@ -100,7 +104,7 @@ func (p *parser) block() (nodes []node, end string, err error) {
 			if err != nil {
 				return nil, "", err
 			}
-			lit.WriteString(lits)
+			lit.add(start, lits)
 			if n != nil || end != "" {
 				flush()
 			}
@@ -114,6 +118,30 @@ func (p *parser) block() (nodes []node, end string, err error) {
 	}
 	flush()
 	return nodes, "", nil
+}
+
+// literal is text between references and directives: a part of the source, which
+// a template keeps anyway, or a copy where something was taken out of it.
+type literal struct {
+	src  string
+	from int // where it begins
+	text []byte
+}
+
+// add appends text that stands at a position, or stands for what stands there.
+func (l *literal) add(at int, s string) {
+	if len(l.text) == 0 {
+		l.from = at
+	}
+	l.text = append(l.text, s...)
+}
+
+func (l *literal) take() string {
+	defer func() { l.text = l.text[:0] }()
+	if rest := l.src[l.from:]; len(rest) >= len(l.text) && rest[:len(l.text)] == string(l.text) {
+		return rest[:len(l.text)]
+	}
+	return string(l.text)
 }
 
 // escape reads backslashes. Before a reference or a directive two of them stand
@@ -462,6 +490,9 @@ func (p *parser) macro() error {
 	body, err := p.body("macro")
 	m.body = body
 	if err == nil && p.t.macros[name] == nil {
+		if p.t.macros == nil {
+			p.t.macros = map[string]*macro{}
+		}
 		p.t.macros[name] = m
 	}
 	return err

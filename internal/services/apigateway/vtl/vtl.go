@@ -94,7 +94,7 @@ var ErrLimit = errors.New("the template takes more than it may")
 
 // Compile reads a template. Its error tells the line.
 func Compile(src string) (*Template, error) {
-	t := &Template{macros: map[string]*macro{}}
+	t := &Template{}
 	p := &parser{src: src, macros: macroNames(src), t: t}
 	nodes, end, err := p.block()
 	if err != nil {
