@@ -306,8 +306,15 @@ func (e *event) failures(p object) {
 		e.role.grant(e.id+"SQSPolicy", allow("sqs:SendMessage", failure["Destination"]))
 	case "SNS":
 		e.role.grant(e.id+"SNSPolicy", allow("sns:publish", failure["Destination"]))
+	case "S3":
+		bucket := failure["Destination"]
+		e.role.grant(e.id+"S3Policy", object{"Statement": []any{
+			object{"Effect": "Allow", "Action": "s3:PutObject", "Resource": object{"Fn::Join": []any{"/", []any{bucket, "*"}}}},
+			object{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+		}})
+	case "Kafka":
 	default:
-		e.fail("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka' (S3 and Kafka are not supported yet)")
+		e.fail("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka'")
 	}
 	delete(failure, "Type")
 }

@@ -190,7 +190,7 @@ func (e *event) merge(api object, id string, body object, path, name, stage stri
 }
 
 // auth enters the event's own Auth.
-func (e *event) auth(ed *editor, api, auth object, path, name, stage string) {
+func (e *event) auth(ed *editor, api, auth object, path, name string, stage any) {
 	apiAuth, _ := e.t.resolve(api["Auth"]).(object)
 	authorizers, _ := apiAuth["Authorizers"].(object)
 	where := "on API method [" + name + "] for path [" + path + "]"

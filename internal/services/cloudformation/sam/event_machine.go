@@ -128,10 +128,6 @@ func (e *event) startByAPI() {
 	id, _ := apiOf(e.props["RestApiId"]).(string)
 	resource, _ := e.t.src[id].(object)
 	api := properties(resource)
-	stage := "Stage"
-	if s, ok := api["StageName"].(string); ok {
-		stage = s
-	}
 	role := e.starter("apigateway.amazonaws.com")
 	body, ok := api["DefinitionBody"].(object)
 	if !ok || api[managed] != true {
@@ -175,6 +171,6 @@ func (e *event) startByAPI() {
 		}
 	}
 	if len(auth) > 0 {
-		e.auth(ed, api, auth, path, name, stage)
+		e.auth(ed, api, auth, path, name, e.props["Stage"]) // null without one, as with AWS
 	}
 }

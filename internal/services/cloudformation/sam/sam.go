@@ -240,6 +240,9 @@ func (t *transform) resource(id string) {
 	case "Connector":
 		m.check(connectorProperties)
 		m.connector()
+	case "GraphQLApi":
+		m.check(graphQLProperties)
+		m.graphQL()
 	case "StateMachine":
 		m.check(stateMachineProperties)
 		m.stateMachine()
