@@ -202,6 +202,8 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 		return c.java(choice)
 	case "nodejs":
 		c.addModules(&choice, best)
+	case "python":
+		c.addVirtualEnv(&choice, best)
 	}
 	return c.trust(choice)
 }

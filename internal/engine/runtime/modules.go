@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,10 +11,11 @@ import (
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 )
 
-// The managed Node.js runtimes bring the AWS SDK. Here it is what the machine has:
-// the modules that were installed globally (npm install -g), and those of the
-// folders that the server was told. They come after everything that a function or
-// its layers bring.
+// The managed runtimes bring the AWS SDK. Here it is what the machine has: of
+// Node.js, the modules that were installed globally (npm install -g), and those of
+// the folders that the server was told; of Python, what the interpreter has, and
+// the virtual environment in which the server was started. They come after
+// everything that a function or its layers bring.
 
 // nodeModules are the folders of modules besides a function's own.
 func (c *Catalog) nodeModules(i *Interpreter) []string {
@@ -42,6 +44,31 @@ func (c *Catalog) addModules(choice *Choice, i *Interpreter) {
 		choice.Mounts = append(choice.Mounts, sandbox.Mount{Source: dir, Target: target})
 		for k, v := range choice.env {
 			if strings.HasPrefix(v, "NODE_PATH=") {
+				choice.env[k] = v + ":" + target
+			}
+		}
+	}
+}
+
+// addVirtualEnv lets a choice of Python see the packages of the virtual
+// environments in PATH that are made of its interpreter.
+func (c *Catalog) addVirtualEnv(choice *Choice, i *Interpreter) {
+	for n, dir := range filepath.SplitList(c.cfg.Path) {
+		root := filepath.Dir(dir)
+		if _, err := os.Stat(filepath.Join(root, "pyvenv.cfg")); err != nil {
+			continue
+		}
+		if real, err := filepath.EvalSymlinks(filepath.Join(dir, "python3")); err != nil || real != i.Path {
+			continue
+		}
+		site := filepath.Join(root, "lib", fmt.Sprintf("python%d.%d", i.Version.Major, i.Version.Minor), "site-packages")
+		if _, err := os.Stat(site); err != nil {
+			continue
+		}
+		target := "/var/modules/" + strconv.Itoa(n)
+		choice.Mounts = append(choice.Mounts, sandbox.Mount{Source: site, Target: target})
+		for k, v := range choice.env {
+			if strings.HasPrefix(v, "PYTHONPATH=") {
 				choice.env[k] = v + ":" + target
 			}
 		}

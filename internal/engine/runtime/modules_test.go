@@ -1,12 +1,59 @@
 package runtime_test
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tierra-cloud/tierra/internal/engine/runtime"
 )
+
+// TestVirtualEnv: functions find the packages of the virtual environment that the
+// server was started in, after their own.
+func TestVirtualEnv(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := code(t, map[string]string{"x": ""})
+	if out, err := exec.Command(python, "-m", "venv", "--without-pip", dir).CombinedOutput(); err != nil {
+		t.Skipf("no virtual environment: %s", out)
+	}
+	site, _ := filepath.Glob(filepath.Join(dir, "lib", "python*", "site-packages"))
+	if len(site) != 1 {
+		t.Fatalf("%v", site)
+	}
+	for _, name := range []string{"theirs.py", "mine.py"} {
+		if err := os.WriteFile(filepath.Join(site[0], name), []byte("who = 'venv'\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := runtime.NewCatalog(runtime.CatalogConfig{Dir: filepath.Join(t.TempDir(), "runtimes"), Path: filepath.Join(dir, "bin")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := c.Interpreters(t.Context())
+	i := slices.IndexFunc(all, func(i runtime.Interpreter) bool {
+		real, err := filepath.EvalSymlinks(filepath.Join(dir, "bin", "python3"))
+		return err == nil && i.Path == real
+	})
+	if i < 0 {
+		t.Fatalf("not found among %v", all)
+	}
+	name := fmt.Sprintf("python%d.%d", all[i].Version.Major, all[i].Version.Minor)
+	choice, err := c.Resolve(t.Context(), name)
+	if err != nil {
+		t.Skip(err)
+	}
+	cfg, _ := config(t, name, "main.handler", code(t, map[string]string{"main.py": "import mine, theirs\nhandler = lambda e, c: mine.who + theirs.who", "mine.py": "who = 'own '"}))
+	cfg.Runtime = choice
+	if got := string(invoke(t, start(t, cfg), event("h", "{}")).Payload); got != `"own venv"` {
+		t.Errorf("got %s", got)
+	}
+}
 
 // TestNodePath: functions find the modules of the server's folders, after their
 // own, and the AWS SDK as ES modules too.
