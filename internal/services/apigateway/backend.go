@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -136,33 +135,53 @@ func (b actionBackend) outgoingMethod(x *exchange) string {
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html
 type httpBackend struct {
 	uri    address
+	fixed  *url.URL // the URI if it has no parameters; nil if it has
 	method string
 	whole  bool
 }
 
-// hopByHop are headers that concern one connection.
-var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+func newHTTPBackend(uri, method string, whole bool) httpBackend {
+	b := httpBackend{uri: address(uri), method: method, whole: whole}
+	if !strings.Contains(uri, "{") {
+		b.fixed, _ = url.Parse(uri) // a request tells what is wrong with it
+	}
+	return b
+}
+
+// hopByHop reports whether a header concerns one connection.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
 
 // target forms the address of a request.
 func (b httpBackend) target(x *exchange, out *outgoing) (*url.URL, error) {
-	filled, ok := b.uri.fill(out.path)
-	if !ok {
-		return nil, errors.New("a path parameter of the integration's URI has no value")
-	}
-	u, err := url.Parse(filled)
-	if err != nil {
-		return nil, err
+	u := new(url.URL)
+	if b.fixed != nil {
+		*u = *b.fixed
+	} else {
+		filled, ok := b.uri.fill(out.path)
+		if !ok {
+			return nil, errors.New("a path parameter of the integration's URI has no value")
+		}
+		var err error
+		if u, err = url.Parse(filled); err != nil {
+			return nil, err
+		}
 	}
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the integration's URI is no address")
 	}
-	var parts []string
-	for _, q := range []string{u.RawQuery, map[bool]string{true: x.rq.RawQuery}[b.whole]} {
-		if q != "" {
-			parts = append(parts, q)
-		}
+	switch {
+	case !b.whole || x.rq.RawQuery == "":
+	case u.RawQuery == "":
+		u.RawQuery = x.rq.RawQuery
+	default:
+		u.RawQuery += "&" + x.rq.RawQuery
 	}
-	u.RawQuery = strings.Join(parts, "&")
 	if len(out.query) > 0 {
 		q := u.Query()
 		for k, v := range out.query {
@@ -176,41 +195,44 @@ func (b httpBackend) target(x *exchange, out *outgoing) (*url.URL, error) {
 // headers are those of a request: all of the caller's if b passes them on, and
 // those that mappings make.
 func (b httpBackend) headers(x *exchange, out *outgoing) map[string][]string {
-	h := map[string][]string{}
+	n := len(x.rq.Extra) + len(out.header) + 4
+	h, values := make(map[string][]string, len(x.rq.Header)+n), make([]string, 0, n)
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	if b.whole {
-		dropped := map[string]bool{"Host": true, "Content-Length": true, "Expect": true}
-		for _, k := range hopByHop {
-			dropped[k] = true
-		}
-		for _, v := range x.rq.Header["Connection"] {
-			for name := range strings.SplitSeq(v, ",") {
-				dropped[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
-			}
-		}
 		for k, v := range x.rq.Header {
-			if !dropped[k] {
+			if !hopByHop(k) {
 				h[k] = v
 			}
 		}
 		for _, e := range x.rq.Extra {
-			if !dropped[e.Name] {
-				h[e.Name] = []string{e.Value}
+			set(e.Name, e.Value)
+		}
+		for _, name := range []string{"Host", "Content-Length", "Expect"} {
+			delete(h, name)
+		}
+		for _, v := range x.rq.Header["Connection"] {
+			for name := range strings.SplitSeq(v, ",") {
+				delete(h, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
 			}
 		}
 	} else {
-		h["Content-Type"] = []string{"application/json"}
-		if typ := x.header("Content-Type"); typ != "" {
-			h["Content-Type"] = []string{typ}
+		typ := x.header("Content-Type")
+		if typ == "" {
+			typ = "application/json"
 		}
-		h["User-Agent"] = []string{"AmazonAPIGateway_" + x.stage.api}
-		h["X-Amzn-Apigateway-Api-Id"] = []string{x.stage.api}
-		h["X-Amzn-Trace-Id"] = []string{x.header("X-Amzn-Trace-Id")}
+		set("Content-Type", typ)
+		set("User-Agent", "AmazonAPIGateway_"+x.stage.api)
+		set("X-Amzn-Apigateway-Api-Id", x.stage.api)
+		set("X-Amzn-Trace-Id", x.header("X-Amzn-Trace-Id"))
 	}
 	for k, v := range out.header {
-		h[k] = []string{v}
+		set(k, v)
 	}
 	return h
 }
 
 // kept reports whether a header of a backend's answer is the caller's business.
-func kept(name string) bool { return name != "Content-Length" && !slices.Contains(hopByHop, name) }
+func kept(name string) bool { return name != "Content-Length" && !hopByHop(name) }

@@ -38,7 +38,8 @@ type exchange struct {
 	headers []proxy.Header
 	body    []byte
 
-	flow flow // the rest of the body, if it is streamed
+	flow   flow // the rest of the body, if it is streamed
+	poured int  // bytes of it that the caller has
 
 	overrides mapping.Overrides // by templates
 	answered  *result           // of a backend

@@ -17,9 +17,9 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 	case definition.Mock:
 		return compileTransformed(i, mockBackend{}, known)
 	case definition.HTTP:
-		return compileTransformed(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod}, known)
+		return compileTransformed(i, newHTTPBackend(i.Address(ls.variables), i.HTTPMethod, false), known)
 	case definition.HTTPProxy:
-		return compileHTTPProxy(i, httpBackend{uri: address(i.Address(ls.variables)), method: i.HTTPMethod, whole: true})
+		return compileHTTPProxy(i, newHTTPBackend(i.Address(ls.variables), i.HTTPMethod, true))
 	}
 	if function, ok := i.Function(ls.variables); ok {
 		if i.HTTPMethod != "POST" && i.HTTPMethod != route.Any {

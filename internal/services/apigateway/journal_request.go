@@ -328,7 +328,7 @@ func (x *exchange) logged(name string, latency time.Duration) string {
 	case "status":
 		return strconv.Itoa(x.status)
 	case "responseLength":
-		return strconv.Itoa(len(x.body))
+		return strconv.Itoa(len(x.body) + x.poured)
 	case "responseLatency":
 		return millisecond(latency)
 	case "xrayTraceId":

@@ -3,6 +3,7 @@ package apigateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -161,6 +162,23 @@ func TestAccessLog(t *testing.T) {
 	}
 	if who := slices.Collect(maps.Keys(g.who)); len(who) != 1 || who[0] != writer {
 		t.Errorf("written by %q", who)
+	}
+}
+
+// TestStreamedLength holds that the log tells how long a streamed response was.
+func TestStreamedLength(t *testing.T) {
+	w, g := journaled(t)
+	id := newStreamed(t, w, &api.PutIntegrationRequest{Type: new("AWS_PROXY"), IntegrationHttpMethod: new("POST"), Uri: new(streamedURI)})
+	if err := w.patchStage(id, "s", patch("replace", "/accessLogSettings/destinationArn", logARN+"calls"), patch("replace", "/accessLogSettings/format", "$context.requestId $context.responseLength")); err != nil {
+		t.Fatal(err)
+	}
+	w.f.stream = func(_ context.Context, _ []byte, send func(string) error) error {
+		return errors.Join(send("{}\x00\x00\x00\x00\x00\x00\x00\x00first "), send("last"))
+	}
+	got := w.send("GET", id, "/s", "")
+	want := got.Header.Get("X-Amzn-Requestid") + " 10"
+	if lines := g.stop(t, w)["calls"]; got.body != "first last" || len(lines) != 1 || lines[0] != want {
+		t.Errorf("%d %q, logged %q, want %q", got.StatusCode, got.body, lines, want)
 	}
 }
 

@@ -45,6 +45,8 @@ func TestMethodThrottle(t *testing.T) {
 	}
 	expect("/pets", 200, 200, 429)
 	expect("/dogs", 429)
+	w.deploy(t, id, "s") // fills no bucket again
+	expect("/pets", 429)
 	w.Clock.Advance(time.Second)
 	expect("/pets", 200, 429)
 	expect("/dogs", 429)

@@ -60,8 +60,9 @@ type liveStage struct {
 	policy                *policy.Policy // the API's own; nil if it has none
 	keyFromAuthorizer     bool           // API keys come from the authorizer
 	journal               *journal
-	record                []byte        // the stage's record that this was made from
-	bucket                *rate.Limiter // the account's
+	record                []byte                   // the stage's record that this was made from
+	bucket                *rate.Limiter            // the account's
+	limiters              map[string]*rate.Limiter // of methods, by their settings' keys
 	// canary gets percent of the requests; nil if it gets none. canaried tells
 	// whether this is one: "true" or "false", or "" where there is no canary.
 	canary   *liveStage
@@ -212,10 +213,12 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage, was 
 		}
 		return ls, err
 	}
+	st.before = was.limiters
 	ls, err := one(st, false)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { ls.limiters = st.limiters }()
 	ls.cache = s.cacheOf(st, was)
 	if st.Canary == nil {
 		return ls, nil

@@ -121,6 +121,13 @@ func (st *stage) methodThrottle(path, method string) *rate.Limiter {
 		return nil
 	}
 	l := m.Throttle.limiter()
+	if l == nil {
+		return nil
+	}
+	// A bucket whose settings stay is not filled again by a deployment.
+	if was := st.before[key]; was != nil && was.Limit() == l.Limit() && was.Burst() == l.Burst() {
+		l = was
+	}
 	if st.limiters == nil {
 		st.limiters = map[string]*rate.Limiter{}
 	}

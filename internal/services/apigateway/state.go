@@ -74,8 +74,10 @@ type stage struct {
 	AccessLog *accessLog `json:"accessLog,omitempty"`
 	Tracing   bool       `json:"tracing,omitempty"`
 
-	ledger   *ledger                  // of the API, while the stage is compiled
-	limiters map[string]*rate.Limiter // of methods, while the stage and its canary are compiled
+	ledger *ledger // of the API, while the stage is compiled
+	// Of methods, while the stage and its canary are compiled: limiters are theirs,
+	// before are those that the stage had.
+	limiters, before map[string]*rate.Limiter
 }
 
 // documentation is the record of the documentation parts of an API, or of one of

@@ -349,9 +349,14 @@ func convert(how string, body []byte, isBinary bool) ([]byte, error) {
 
 func (r *response) answer(x *exchange, a *result) *failure {
 	x.status = r.status
-	typ, template, ok := r.template(x.header("Accept"))
+	accept := x.header("Accept")
+	typ, template, ok := r.template(accept)
 	of := strings.Join(a.header["Content-Type"], ",") // functions and mocks answer text
-	body, err := convert(r.convert, a.body, of != "" && x.stage.binary.match(of))
+	how, isBinary := r.convert, of != "" && x.stage.binary.match(of)
+	if how == "" && isBinary && !x.stage.binary.match(accept) { // a caller who does not take it gets its text
+		how = "CONVERT_TO_TEXT"
+	}
+	body, err := convert(how, a.body, isBinary)
 	if err == nil && ok {
 		if template == nil {
 			err = errors.New("the response template cannot be read")

@@ -350,6 +350,37 @@ func TestContentHandling(t *testing.T) {
 	}
 }
 
+// TestBinaryForText holds that a caller who does not take binary data gets its text
+// in base64, where no setting says otherwise, and that an answer to HEAD is one.
+func TestBinaryForText(t *testing.T) {
+	w := newWorld(t)
+	id := w.emptyAPI(t)
+	calltest.Must(t, w.World, api.UpdateRestApi, &api.UpdateRestApiRequest{RestApiId: &id, PatchOperations: []api.PatchOperation{
+		{Op: new("add"), Path: new("/binaryMediaTypes/image~1png")},
+	}})
+	target := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "image/png")
+		_, _ = io.WriteString(rw, "\xff\x00")
+	}))
+	defer target.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	w.s.outbound = transport
+	w.method(t, id, "GET /", api.PutIntegrationRequest{Type: new("HTTP"), IntegrationHttpMethod: new("GET"), Uri: &target.URL}, nil, replies{"200": {}})
+	w.method(t, id, "ANY /proxy", api.PutIntegrationRequest{Type: new("HTTP_PROXY"), IntegrationHttpMethod: new("ANY"), Uri: &target.URL}, nil, nil)
+	w.deploy(t, id, "s")
+	for accept, want := range map[string]string{"image/png": "\xff\x00", "image/png,text/html": "\xff\x00", "text/html,image/png": "/wA=", "": "/wA="} {
+		if got := w.send("GET", id, "/s/", "", "Accept", accept); got.StatusCode != 200 || got.body != want {
+			t.Errorf("Accept %q: %d %q, want %q", accept, got.StatusCode, got.body, want)
+		}
+	}
+	for method, want := range map[string]string{"GET": "\xff\x00", "HEAD": ""} {
+		if got := w.send(method, id, "/s/proxy", ""); got.StatusCode != 200 || got.body != want {
+			t.Errorf("%s: %d %q", method, got.StatusCode, got.body)
+		}
+	}
+}
+
 // TestTemplateConformance renders the recorded templates as they were recorded:
 // by a mock whose request template hands the body to the response template.
 func TestTemplateConformance(t *testing.T) {

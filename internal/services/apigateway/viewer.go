@@ -75,7 +75,8 @@ func (x *exchange) pour(w http.ResponseWriter) error {
 	for {
 		b, err := x.flow.next()
 		if len(b) > 0 && x.rq.Method != http.MethodHead {
-			if _, err := w.Write(b); err != nil {
+			n, err := w.Write(b)
+			if x.poured += n; err != nil {
 				return nil // the caller has gone
 			}
 			_ = c.Flush()

@@ -37,21 +37,30 @@ func (b httpBackend) exchange(ctx context.Context, s *Service, x *exchange, out 
 		return nil, failed
 	}
 	defer rs.Body.Close()
-	var body bytes.Buffer
-	if rs.ContentLength > 0 && rs.ContentLength <= MaxBody {
-		body.Grow(int(rs.ContentLength) + bytes.MinRead)
-	}
-	n, err := body.ReadFrom(io.LimitReader(rs.Body, MaxBody+1))
-	x.returns(s, rs.StatusCode, rs.Header, body.Bytes())
+	body, err := whole(rs)
+	x.returns(s, rs.StatusCode, rs.Header, body)
 	switch {
 	case err != nil:
 		x.note = err.Error()
 		return nil, networkFailure
-	case n > MaxBody:
+	case len(body) > MaxBody:
 		x.note = "the integration's response is larger than 10 MB"
 		return nil, misconfigure
 	}
-	return &reply{rs.StatusCode, rs.Header, body.Bytes()}, nil
+	return &reply{rs.StatusCode, rs.Header, body}, nil
+}
+
+// whole reads the body of a response, and no more than a byte over MaxBody.
+func whole(rs *http.Response) ([]byte, error) {
+	if rs.Body == http.NoBody { // what the length of an answer to HEAD speaks of does not come
+		return nil, nil
+	}
+	if n := rs.ContentLength; n >= 0 && n <= MaxBody {
+		body := make([]byte, n)
+		n, err := io.ReadFull(rs.Body, body)
+		return body[:n], err
+	}
+	return io.ReadAll(io.LimitReader(rs.Body, MaxBody+1))
 }
 
 // begin sends a request and returns the response with its body to come.
