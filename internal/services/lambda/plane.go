@@ -285,9 +285,20 @@ func (ps *pools) pool(v *version) (*pool, error) {
 		}
 		x.retire()
 	}
-	x = &pool{ps: ps, v: v}
+	return ps.open(v), nil
+}
+
+// open makes the pool of a version; ps is locked. Once the server stops, its
+// environments end when they are idle.
+func (ps *pools) open(v *version) *pool {
+	x := &pool{ps: ps, v: v}
+	select {
+	case <-ps.p.closing:
+		x.retired = true
+	default:
+	}
 	ps.versions[v.Version] = x
-	return x, nil
+	return x
 }
 
 // start begins the reaper.

@@ -247,7 +247,17 @@ func TestLogs(t *testing.T) {
 	})
 	st.answer(t, "f", `{"do":"print","text":"one"}`)
 	st.answer(t, "f", `{"do":"print","text":"two"}`)
-	st.Clock.Advance(gather)
+	f, err := st.room.find(t.Context(), key{calltest.Account, calltest.Region, "f"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := f.pools.versions[latest].idle[0].log
+	until(func() bool { // the one who delivers may not have gone to sleep yet
+		st.Clock.Advance(gather)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return !l.running
+	})
 	name, lines := st.logs.wait("/own/group", "REPORT")
 	if !strings.HasPrefix(name, "2026/11/01/[$LATEST]") {
 		t.Errorf("stream: %s", name)

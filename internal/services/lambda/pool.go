@@ -106,19 +106,18 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 }
 
 // await waits until w is granted something, and starts an environment if it must;
-// start tells to begin with that. The error says why it waits no longer.
+// start tells to begin with that. What it has started may go to somebody else, and
+// what was to come free may end instead, so it looks again and again. The error
+// says why it waits no longer.
 func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) {
-	started, poor := false, false // poor: there was no memory
-	for n := 1; !started; n++ {
+	begun, poor := false, false // poor: there was no memory
+	for n := 1; ; n++ {
 		if start {
 			err := p.begin(w)
 			if err != nil && (n > patiences || !errors.Is(err, errMemory)) {
 				return grant{}, err
 			}
-			if started = err == nil; started {
-				break
-			}
-			start, poor = false, true
+			begun, poor = begun || err == nil, err != nil
 		}
 		select {
 		case g := <-w.granted:
@@ -128,19 +127,19 @@ func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) 
 			return grant{}, ctx.Err()
 		}
 		p.mu.Lock()
-		started = !slices.Contains(p.waiting, w)
-		// To look for memory takes time, so that is done ever more rarely.
-		start = !started && (n >= patiences || p.starts < p.ps.p.soft && !p.patient(n) && (!poor || n&(n-1) == 0))
+		switch {
+		case !slices.Contains(p.waiting, w):
+			start = false // it is granted in this moment
+		case begun:
+			start = p.starts == 0
+		default:
+			// To look for memory takes time, so that is done ever more rarely.
+			start = n >= patiences || p.starts < p.ps.p.soft && !p.patient(n) && (!poor || n&(n-1) == 0)
+		}
 		if start {
 			p.count(1)
 		}
 		p.mu.Unlock()
-	}
-	select {
-	case g := <-w.granted:
-		return g, nil
-	case <-ctx.Done():
-		return grant{}, ctx.Err()
 	}
 }
 
@@ -184,8 +183,8 @@ func (p *pool) begin(w *waiter) error {
 			p.mu.Lock()
 			p.starts--
 			if err == nil {
+				p.lay(e, p.ps.p.s.clock.Now())
 				p.mu.Unlock()
-				p.give(e)
 				return
 			}
 			p.total--
@@ -223,6 +222,11 @@ func (p *pool) give(e *environment) {
 	now := p.ps.p.s.clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.lay(e, now)
+}
+
+// lay is give; p is locked.
+func (p *pool) lay(e *environment, now time.Time) {
 	if !e.usable(now) || e.provisioned && p.have > p.want {
 		p.drop(e)
 		return

@@ -160,8 +160,7 @@ func (ps *pools) provide(f *function) {
 			continue // a newer state of the function will say
 		}
 		if x == nil {
-			x = &pool{ps: ps, v: v}
-			ps.versions[name] = x
+			x = ps.open(v)
 		}
 		x.provide(n, f.rec.Reserved != nil)
 	}

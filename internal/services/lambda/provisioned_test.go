@@ -29,6 +29,9 @@ func (st *stand) provisioned(t *testing.T, name, qualifier, state string) *api.G
 	var out *api.GetProvisionedConcurrencyConfigResponse
 	until(func() bool {
 		out = calltest.Must(t, st.World, api.GetProvisionedConcurrencyConfig, &api.GetProvisionedConcurrencyConfigRequest{FunctionName: &name, Qualifier: &qualifier})
+		if *out.Status == "FAILED" && state != "FAILED" {
+			t.Fatalf("provisioning %s:%s: %s", name, qualifier, calltest.JSON(out))
+		}
 		return *out.Status == state
 	})
 	return out
