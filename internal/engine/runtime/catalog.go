@@ -197,9 +197,13 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 	if !exact {
 		choice.Notice = fmt.Sprintf("%s is executed by %s %s (%s), as this machine has no %s", name, f.name, best.Version, best.Path, wanted)
 	}
-	switch f.name {
-	case "java":
+	if f.name == "java" {
 		return c.java(choice)
+	}
+	if err := c.addLang(&choice, best); err != nil {
+		return Choice{}, err
+	}
+	switch f.name {
 	case "nodejs":
 		c.addModules(&choice, best)
 	case "python":
@@ -294,7 +298,7 @@ func bootstrapFolder(family string) string {
 // interpreterEnv are variables that a function may override.
 func interpreterEnv(family string, i *Interpreter, major, minor int) []string {
 	bin := filepath.Dir(i.Path)
-	env := []string{"PATH=" + bin + ":/usr/local/bin:/usr/bin:/bin:/opt/bin"}
+	env := []string{"PATH=" + langBin + ":" + bin + ":/usr/local/bin:/usr/bin:/bin:/opt/bin"}
 	if family == "python" {
 		return append(env, "PYTHONPATH="+runtimeRoot, "PYTHONDONTWRITEBYTECODE=1")
 	}

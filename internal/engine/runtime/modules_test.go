@@ -11,6 +11,21 @@ import (
 	"github.com/tierra-cloud/tierra/internal/engine/runtime"
 )
 
+// TestLang: programs of a package find the interpreter where the managed runtimes
+// have it.
+func TestLang(t *testing.T) {
+	cfg, _ := config(t, "python3.11", "main.handler", code(t, map[string]string{
+		"main.py": "import subprocess\ndef handler(e, c):\n    return subprocess.check_output(['/var/task/tool', 'x'], text=True) + subprocess.check_output(['python3', '-c', 'print(2)'], text=True)",
+		"tool":    "#!/var/lang/bin/python\nimport sys\nprint('tool', sys.argv[1])\n",
+	}))
+	if err := os.Chmod(filepath.Join(cfg.Code, "tool"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(invoke(t, start(t, cfg), event("h", "{}")).Payload); got != `"tool x\n2\n"` {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestVirtualEnv: functions find the packages of the virtual environment that the
 // server was started in, after their own.
 func TestVirtualEnv(t *testing.T) {
