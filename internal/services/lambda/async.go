@@ -195,6 +195,7 @@ func (a *async) attempt(ctx context.Context, k key, e *event) *event {
 		if c := f.rec.Async[asyncKey(e.Qualifier)]; c != nil {
 			retries, age = opt.Or(c.Attempts, retries), opt.Or(c.MaxAge, age)
 		}
+		f.pools.meter.aged(now.Sub(e.Enqueued))
 		if now.Sub(e.Enqueued) > time.Duration(age)*time.Second {
 			return a.report(f, e, conditionAge, outcome{})
 		}

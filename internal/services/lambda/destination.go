@@ -1,14 +1,18 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/gen/s3"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 )
 
 // Why a record is sent, in AWS's words.
@@ -32,15 +36,37 @@ func onFailure(d *api.DestinationConfig) *string {
 	return d.OnFailure.Destination
 }
 
-// checkDestination says whether records of the function k can be sent to an ARN.
+// bucketARN begins the ARNs of buckets.
+const bucketARN = "arn:aws:s3:::"
+
+// checkDestinations says whether records of the function k can be sent where they
+// are to be: to functions, and those of failures to buckets also.
+func checkDestinations(k key, c *api.DestinationConfig) error {
+	failures := opt.Val(onFailure(c))
+	if bucket, ok := strings.CutPrefix(failures, bucketARN); ok {
+		if bucket == "" || strings.ContainsAny(bucket, "/:*") {
+			return api.InvalidParameterValueException("The destination ARN %s is invalid.", failures)
+		}
+		failures = ""
+	}
+	for _, to := range []string{opt.Val(onSuccess(c)), failures} {
+		if err := checkDestination(k, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func checkDestination(k key, to string) error {
 	if to == "" {
 		return nil
 	}
 	d, _, region, ok := parseName(to, key{})
 	switch {
+	case strings.HasPrefix(to, bucketARN):
+		return api.InvalidParameterValueException("The destination ARN %s is invalid: a bucket can be a destination of failures only.", to)
 	case !ok || !strings.HasPrefix(to, "arn:"):
-		return refuse("EventInvokeConfig", setting{"a destination that is not a Lambda function (" + to + ")", true})
+		return refuse("EventInvokeConfig", setting{"a destination that is no Lambda function and no bucket (" + to + ")", true})
 	case region != k.region:
 		return api.InvalidParameterValueException("The destination ARN %s is invalid: it is not in the function's region.", to)
 	case d.account == k.account && d.name == k.name:
@@ -76,6 +102,9 @@ type destinationResponse struct {
 // report is the form in which an event waits that is done and whose destination
 // has to be told; nil if there is none.
 func (a *async) report(f *function, e *event, condition string, out outcome) *event {
+	if condition != conditionSuccess {
+		f.pools.meter.lost.Add(1)
+	}
 	c := f.rec.Async[asyncKey(e.Qualifier)]
 	if c == nil {
 		return nil
@@ -112,7 +141,11 @@ func (a *async) report(f *function, e *event, condition string, out outcome) *ev
 	if err != nil || v == nil {
 		return nil // the payload was checked when it came
 	}
-	return &event{V: e.V, ID: e.ID, Function: e.Function, Qualifier: e.Qualifier, Trace: e.Trace, Enqueued: e.Enqueued, Due: a.s.clock.Now(), Report: &report{To: to, Role: v.Role, Record: b}}
+	sent := &report{To: to, Role: v.Role, Record: b}
+	if strings.HasPrefix(to, bucketARN) { // one object, however often it is put
+		sent.Object = "aws/lambda/async/" + e.Function + a.s.clock.Now().UTC().Format("/2006/01/02/2006-01-02T15.04.05-") + a.s.ids.UUID()
+	}
+	return &event{V: e.V, ID: e.ID, Function: e.Function, Qualifier: e.Qualifier, Trace: e.Trace, Enqueued: e.Enqueued, Due: a.s.clock.Now(), Report: sent}
 }
 
 // act does what an event waits for: it runs it, or delivers its record.
@@ -121,10 +154,14 @@ func (a *async) act(ctx context.Context, k key, e *event) *event {
 		return a.attempt(ctx, k, e)
 	}
 	as := call.AsRole(e.Report.Role, k.session(), principal, k.region).From(call.Incoming{Region: k.region, TraceHeader: e.Trace})
-	_, err := call.Do(ctx, a.s.caller, as, api.Invoke, &api.InvocationRequest{FunctionName: &e.Report.To, InvocationType: new("Event"), Payload: e.Report.Record})
-	switch f := fault.As(err); {
-	case err == nil:
+	err := a.send(ctx, as, e.Report)
+	if err == nil {
 		return nil
+	}
+	if ps, err := a.s.plane.of(ctx, k); err == nil {
+		ps.meter.undelivered.Add(1)
+	}
+	switch f := fault.As(err); {
 	case f != nil && f.Sender && f.Code != "TooManyRequestsException":
 		// It will not do better another time.
 		if tap := a.s.plane.deps.Tap; tap != nil {
@@ -138,4 +175,17 @@ func (a *async) act(ctx context.Context, k key, e *event) *event {
 		return nil
 	}
 	return &next
+}
+
+// send gives a record to its destination.
+func (a *async) send(ctx context.Context, as call.As, r *report) error {
+	if r.Object == "" {
+		_, err := call.Do(ctx, a.s.caller, as, api.Invoke, &api.InvocationRequest{FunctionName: &r.To, InvocationType: new("Event"), Payload: r.Record})
+		return err
+	}
+	_, err := call.Do(ctx, a.s.caller, as, s3.PutObject, &s3.PutObjectRequest{
+		Bucket: new(strings.TrimPrefix(r.To, bucketARN)), Key: &r.Object, Body: io.NopCloser(bytes.NewReader(r.Record)),
+		ContentLength: new(int64(len(r.Record))), ContentType: new("application/json"),
+	})
+	return err
 }

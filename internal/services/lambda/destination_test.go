@@ -1,14 +1,20 @@
 package lambda
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
+	"github.com/tierra-cloud/tierra/internal/gen/s3"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/model"
 )
 
 // TestDestinations tells that functions get records of what became of events, as
@@ -35,7 +41,8 @@ func TestDestinations(t *testing.T) {
 		return err
 	}
 	for bad, want := range map[string]string{
-		"arn:aws:sqs:us-east-1:000000000000:queue":             "not a Lambda function",
+		"arn:aws:sqs:us-east-1:000000000000:queue":             "no Lambda function and no bucket",
+		"arn:aws:s3:::records":                                 "of failures only",
 		"arn:aws:lambda:eu-west-1:000000000000:function:to":    "not in the function's region",
 		"arn:aws:lambda:us-east-1:000000000000:function:f:one": "of its own",
 	} {
@@ -88,4 +95,71 @@ func TestDestinations(t *testing.T) {
 		t.Errorf("age: %s", calltest.JSON(r))
 	}
 	until(func() bool { return len(st.events(t)) == 0 })
+}
+
+// bucketRoom is as much of S3 as takes objects; the first is refused for a moment.
+type bucketRoom struct {
+	puts chan object
+	bad  bool
+}
+
+type object struct{ bucket, key, as, body string }
+
+func (b *bucketRoom) Model() *model.Service { return &s3.Model }
+
+func (b *bucketRoom) Bindings() []call.Binding {
+	return []call.Binding{call.Bind(s3.PutObject, call.Open[s3.PutObjectRequest]("it is a test"), func(_ context.Context, rq *call.Authorized, in *s3.PutObjectRequest) (*s3.PutObjectOutput, error) {
+		text, err := io.ReadAll(in.Body)
+		if err != nil {
+			return nil, err
+		}
+		b.puts <- object{*in.Bucket, *in.Key, rq.Principal().RoleARN, string(text)}
+		if !b.bad {
+			b.bad = true
+			return nil, fault.Of(fault.ServiceUnavailable, "later")
+		}
+		return &s3.PutObjectOutput{}, nil
+	})}
+}
+
+// TestBucketDestination tells that a bucket gets the records of failures, under
+// AWS's keys, as the function's role; and what is counted of events.
+func TestBucketDestination(t *testing.T) {
+	st := newStand(t)
+	room := &bucketRoom{puts: make(chan object, 10)}
+	st.Plug(room)
+	st.custom(t, "f", nil)
+	for to, ok := range map[string]bool{"arn:aws:s3:::": false, "arn:aws:s3:::records/key": false, "arn:aws:s3:::records": true} {
+		_, err := calltest.Do(st.World, api.PutFunctionEventInvokeConfig, &api.PutFunctionEventInvokeConfigRequest{
+			FunctionName: new("f"), MaximumRetryAttempts: new(int32(0)), DestinationConfig: &api.DestinationConfig{OnFailure: &api.OnFailure{Destination: &to}},
+		})
+		if f := fault.As(err); ok != (err == nil) || !ok && (f == nil || f.Code != "InvalidParameterValueException") {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	send := func(payload string) {
+		calltest.Must(t, st.World, api.Invoke, &api.InvocationRequest{FunctionName: new("f"), InvocationType: new("Event"), Payload: []byte(payload)})
+	}
+	send(`{"do":"fail","text":"no"}`)
+	first := <-room.puts
+	st.timer(t, 0)
+	st.Clock.Advance(backOffFirst)
+	second := <-room.puts
+	if first != second || first.bucket != "records" || first.as != testRole || !regexp.MustCompile(`^aws/lambda/async/f/2026/11/01/2026-11-01T12\.00\.00-[0-9a-f-]{36}$`).MatchString(first.key) {
+		t.Errorf("put: %+v, then %+v", first, second)
+	}
+	var r destinationRecord
+	if err := json.Unmarshal([]byte(first.body), &r); err != nil || r.Request.Condition != "RetriesExhausted" || r.Request.Count != 1 || string(r.Payload) != `{"do":"fail","text":"no"}` || r.Response.Error != "Unhandled" {
+		t.Errorf("record: %v %s", err, first.body)
+	}
+	until(func() bool { return len(st.events(t)) == 0 })
+	send(`{}`)
+	until(func() bool { return len(st.events(t)) == 0 })
+	counted := map[string]uint64{}
+	st.room.Measure(func(m *call.Measure) { counted[m.Name] = m.Count })
+	for name, want := range map[string]uint64{"AsyncEventsReceived": 2, "AsyncEventAge": 2, "AsyncEventsDropped": 1, "DestinationDeliveryFailures": 1, "Invocations": 2} {
+		if counted[name] != want {
+			t.Errorf("%s: %d", name, counted[name])
+		}
+	}
 }

@@ -83,7 +83,7 @@
 //
 // Refused by name until they act:
 // VpcConfig with subnets or security groups, FileSystemConfigs,
-// DeadLetterConfig, destinations but functions, TracingConfig Active, SnapStart
+// DeadLetterConfig, destinations but functions and (of failures) buckets, TracingConfig Active, SnapStart
 // PublishedVersions (see docs/RATIONALE.md), KMSKeyArn, code signing,
 // CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; OrganizationId
 // in permissions of layers; in

@@ -63,10 +63,8 @@ func (s *Service) setEventInvoke(ctx context.Context, rq *call.Authorized, in *a
 	}
 	q = asyncKey(q)
 	if d := in.DestinationConfig; d != nil {
-		for _, to := range []*string{onSuccess(d), onFailure(d)} {
-			if err := checkDestination(k, opt.Val(to)); err != nil {
-				return nil, err
-			}
+		if err := checkDestinations(k, d); err != nil {
+			return nil, err
 		}
 	}
 	f, err := s.changeRecord(ctx, k, func(f *function) error {

@@ -73,6 +73,7 @@ func (s *Service) invoke(ctx context.Context, rq *call.Authorized, in *api.Invoc
 		if err != nil {
 			return nil, err
 		}
+		f.pools.meter.received.Add(1)
 		return &api.InvocationResponse{StatusCode: new(int32(202)), Payload: []byte{}}, nil
 	}
 	out, err := s.plane.invoke(ctx, f, f.resolve(q, s.random), inv)

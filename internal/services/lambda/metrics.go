@@ -25,6 +25,11 @@ type meter struct {
 	invocations, errors, throttles, dropped atomic.Uint64
 	provisioned, spillover                  atomic.Uint64
 
+	// Of asynchronous events: that came, that were given up, and attempts to tell
+	// their destinations that failed.
+	received, lost, undelivered atomic.Uint64
+	ages                        histogram[[len(durationBounds)]atomic.Uint64] // at each attempt
+
 	running, runningAhead atomic.Int64 // at present, and of these in provisioned environments
 	durations             histogram[[len(durationBounds)]atomic.Uint64]
 	concurrency           histogram[[len(concurrencyBounds)]atomic.Uint64]
@@ -94,6 +99,11 @@ func (m *meter) took(d time.Duration) {
 	m.durations.add(float64(d)/float64(time.Millisecond), durationBounds[:], m.durations.buckets[:])
 }
 
+// aged counts how long an event had waited when it was to run.
+func (m *meter) aged(d time.Duration) {
+	m.ages.add(float64(d)/float64(time.Millisecond), durationBounds[:], m.ages.buckets[:])
+}
+
 // Measure implements call.Measurer.
 func (s *Service) Measure(yield func(*call.Measure)) {
 	s.plane.pools.Range(func(k, x any) bool {
@@ -116,7 +126,8 @@ func (m *meter) measure(k key, yield func(*call.Measure)) {
 	}{
 		{"Invocations", &m.invocations, nil}, {"Errors", &m.errors, &m.invocations}, {"Throttles", &m.throttles, nil},
 		{"RecursiveInvocationsDropped", &m.dropped, nil}, {"ProvisionedConcurrencyInvocations", &m.provisioned, nil},
-		{"ProvisionedConcurrencySpilloverInvocations", &m.spillover, nil},
+		{"ProvisionedConcurrencySpilloverInvocations", &m.spillover, nil}, {"AsyncEventsReceived", &m.received, nil},
+		{"AsyncEventsDropped", &m.lost, nil}, {"DestinationDeliveryFailures", &m.undelivered, nil},
 	} {
 		n, of := c.n.Load(), c.n.Load()
 		if c.of != nil {
@@ -139,6 +150,7 @@ func (m *meter) measure(k key, yield func(*call.Measure)) {
 		yield(x)
 	}
 	spread("Duration", call.UnitMilliseconds, m.durations.count.Load(), m.durations.sum.Load(), durationBounds[:], m.durations.buckets[:])
+	spread("AsyncEventAge", call.UnitMilliseconds, m.ages.count.Load(), m.ages.sum.Load(), durationBounds[:], m.ages.buckets[:])
 	spread("ConcurrentExecutions", call.UnitCount, m.concurrency.count.Load(), m.concurrency.sum.Load(), concurrencyBounds[:], m.concurrency.buckets[:])
 	spread("ProvisionedConcurrentExecutions", call.UnitCount, m.concurrencyAhead.count.Load(), m.concurrencyAhead.sum.Load(), concurrencyBounds[:], m.concurrencyAhead.buckets[:])
 }

@@ -133,6 +133,7 @@ type report struct {
 	To     string          `json:"to"`
 	Role   string          `json:"role"` // as which it is delivered
 	Record json.RawMessage `json:"record"`
+	Object string          `json:"object,omitempty"` // its key, if it goes to a bucket
 }
 
 // layerUse is a layer's version as a function has it, which outlives the layer.
