@@ -19,6 +19,9 @@ func (m *macro) api() {
 	if v := p["OpenApiVersion"]; truthy(v) && !openAPI3(v) && !strings.HasPrefix(plain(v), "2.") {
 		refuse(m.id, "The OpenApiVersion value must be of the format '3.0.0'.")
 	}
+	if p["AlwaysDeploy"] == true {
+		refuseProperty(m.id, "AlwaysDeploy", "property AlwaysDeploy of %s is not supported yet.", m.res["Type"])
+	}
 	body, _ := p["DefinitionBody"].(object)
 	rest := object{"BinaryMediaTypes": p["BinaryMediaTypes"], "MinimumCompressionSize": p["MinimumCompressionSize"]}
 	if truthy(p["EndpointConfiguration"]) {
@@ -241,7 +244,7 @@ func (m *macro) models(body object) {
 			refuse(m.id, "Invalid value for 'Models' property")
 		}
 		if !truthy(schema["type"]) {
-			panic(Problem{Text: "Structure of the SAM Template is invalid. 'Models' schema is missing 'type'."})
+			panic(Problem{Text: "Structure of the SAM template is invalid. 'Models' schema is missing 'type'."})
 		}
 		out[strings.ToLower(name)] = schema
 	}

@@ -187,7 +187,7 @@ func (m *macro) auth(body object) {
 	if policy := auth["ResourcePolicy"]; truthy(policy) {
 		p, ok := policy.(object)
 		if !ok {
-			panic(Problem{Text: "Structure of the SAM Template is invalid. ResourcePolicy must be a map (ResourcePolicyStatement)."})
+			panic(Problem{Text: "Structure of the SAM template is invalid. ResourcePolicy must be a map (ResourcePolicyStatement)."})
 		}
 		for _, path := range keys(e.paths) {
 			e.resourcePolicy(p, path, m.props["StageName"])
@@ -204,7 +204,7 @@ func security(m object) []any {
 	}
 	list, ok := l.([]any)
 	if !ok {
-		panic(Problem{Text: "Structure of the SAM Template is invalid. Type of security must be a list"})
+		panic(Problem{Text: "Structure of the SAM template is invalid. Type of security must be a list"})
 	}
 	return list
 }

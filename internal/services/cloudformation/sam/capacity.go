@@ -3,8 +3,8 @@ package sam
 import "strings"
 
 var capacityProperties = propertyKinds{
-	"CapacityProviderName": "str", "*VpcConfig": "map", "OperatorRole": "str", "Tags": "map", "PropagateTags": "bool", "InstanceRequirements": "map",
-	"ScalingConfig": "map", "KmsKeyArn": "str",
+	"CapacityProviderName": "str|map", "*VpcConfig": "map", "OperatorRole": "str|map", "Tags": "map", "PropagateTags": "!bool", "InstanceRequirements": "map",
+	"ScalingConfig": "map", "KmsKeyArn": "str|map",
 }
 
 // capacityProvider is AWS::Serverless::CapacityProvider.
@@ -71,7 +71,7 @@ func (m *macro) capacity() any {
 	})}
 }
 
-var applicationProperties = propertyKinds{"*Location": "str|map", "Parameters": "map", "NotificationARNs": "list", "Tags": "map", "TimeoutInMinutes": "int"}
+var applicationProperties = propertyKinds{"*Location": "str|map", "Parameters": "map", "NotificationARNs": "items", "Tags": "map", "TimeoutInMinutes": "int"}
 
 // application is AWS::Serverless::Application: a nested stack. One of the
 // Serverless Application Repository is refused: this platform has none.

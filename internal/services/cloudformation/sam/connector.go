@@ -25,15 +25,24 @@ type end struct {
 // name is the type without "AWS::", with SAM's types replaced.
 func (e end) name() string {
 	if sam, ok := strings.CutPrefix(e.kind, prefix); ok {
+		if e.id != "" && e.t.out[e.t.renameID(e.id)] == nil {
+			return "" // it was refused itself
+		}
 		return become[sam]
 	}
-	return strings.TrimPrefix(e.kind, "AWS::")
+	if other, ok := strings.CutPrefix(e.kind, "AWS::"); ok {
+		return other
+	}
+	return ""
 }
 
 // connector is AWS::Serverless::Connector, or one of a resource's Connectors.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-connector.html
 func (m *macro) connector() {
 	destinations, many := m.props["Destination"].([]any)
+	if many && len(destinations) == 0 {
+		refuseProperty(m.id, "Destination", "'Destination' is an empty list")
+	}
 	if !many {
 		destinations = []any{m.props["Destination"]}
 	}
@@ -54,6 +63,21 @@ func (m *macro) end(which string, v any) end {
 		refuse(m.id, "Type of property '%s' is invalid.", which)
 	}
 	e := end{which: which, given: given, t: m.t}
+	known := given["Id"] != nil
+	for k := range given {
+		ok := k == "Qualifier" || k == "Id"
+		if given["Id"] == nil {
+			ok = ok || strings.Contains(" Type Arn RoleName QueueUrl ResourceId Name ", " "+k+" ")
+			known = known || ok
+		}
+		if !ok {
+			known = false
+			break
+		}
+	}
+	if !known {
+		refuseProperty(m.id, which, "Must provide 'Id' (with optional 'Qualifier') or a supported combination of other properties.")
+	}
 	if id := given["Id"]; truthy(id) {
 		if e.id, ok = id.(string); !ok {
 			refuse(m.id, "'Id' is missing or not a string.")
@@ -71,6 +95,14 @@ func (m *macro) end(which string, v any) end {
 		refuse(m.id, "'Type' is missing or not a string.")
 	}
 	return e
+}
+
+// shown is the end's type in messages: what a resource of SAM became, if it did.
+func (e end) shown() string {
+	if n := e.name(); n != "" {
+		return "AWS::" + n
+	}
+	return e.kind
 }
 
 // attribute returns a value of the end's resource: what is given, or what a
@@ -100,7 +132,10 @@ func (m *macro) attribute(e end, name string) any {
 			return "*"
 		}
 	}
-	refuse(m.id, "'%s.%s' is missing.", e.which, name)
+	if name == "QueueUrl" {
+		refuse(m.id, "Unable to get SQS queue URL from '%s' resource.", e.which)
+	}
+	refuse(m.id, "%s.%s is missing.", e.which, name)
 	return nil
 }
 
@@ -154,7 +189,7 @@ func referenced(v any) string {
 func (m *macro) connect(source, destination end, suffix string) {
 	p, ok := profiles(source.name(), destination.name())
 	if !ok {
-		refuse(m.id, "Unable to create connector from %s to %s; it's not supported or the template is invalid.", source.kind, destination.kind)
+		refuse(m.id, "Unable to create connector from %s to %s; it's not supported or the template is invalid.", source.shown(), destination.shown())
 	}
 	wanted := m.permissions(p, source, destination)
 	attributes := m.own()
@@ -224,15 +259,19 @@ func (m *macro) permissions(p profile, source, destination end) []string {
 			known = append(known, g.category)
 		}
 	}
-	sort.Strings(known)
-	list, _ := m.props["Permissions"].([]any)
+	list, ok := m.props["Permissions"].([]any)
+	if f, isMap := m.props["Permissions"].(object); isMap && !ok {
+		for _, k := range keys(f) {
+			list = append(list, k)
+		}
+	}
 	if len(list) == 0 {
 		refuse(m.id, "'Permissions' cannot be empty; valid values are: %s.", strings.Join(known, ", "))
 	}
 	for _, v := range list {
 		s, ok := v.(string)
 		if !ok || !slices.Contains(known, s) {
-			refuse(m.id, "Unsupported 'Permissions' provided for connector from %s to %s; valid values are: %s.", source.kind, destination.kind, strings.Join(known, ", "))
+			refuse(m.id, "Unsupported 'Permissions' provided for connector from %s to %s; valid values are: %s.", source.shown(), destination.shown(), strings.Join(known, ", "))
 		}
 		if !slices.Contains(wanted, s) {
 			wanted = append(wanted, s)
@@ -247,7 +286,7 @@ func (m *macro) permissions(p profile, source, destination end) []string {
 		combinations = append(combinations, strings.Join(v, " + "))
 	}
 	if len(combinations) > 0 {
-		refuse(m.id, "Unsupported 'Permissions' provided for connector from %s to %s; valid combinations are: %s.", source.kind, destination.kind, strings.Join(combinations, ", "))
+		refuse(m.id, "Unsupported 'Permissions' provided for connector from %s to %s; valid combinations are: %s.", source.shown(), destination.shown(), strings.Join(combinations, ", "))
 	}
 	return wanted
 }
@@ -313,19 +352,27 @@ func (t *transform) embedded() {
 		delete(r, "Connectors")
 		all, ok := v.(object)
 		if !ok {
-			refuse(id, "Type of property 'Connectors' is invalid.")
+			refuse(id, "Attribute '%s.Connectors' should be a map.", id)
 		}
 		for _, name := range keys(all) {
 			c, ok := all[name].(object)
 			if !ok {
-				refuse(id, "Type of property 'Connectors.%s' is invalid.", name)
+				t.try(func() { panic(Problem{ID: id, Shown: id + name, Text: id + "." + id + name + " should be a map."}) })
+				continue
 			}
-			props, _ := clone(c["Properties"]).(object)
-			if props == nil {
-				props = object{}
+			given, ok := c["Properties"].(object)
+			if !ok {
+				refuse(id, "Attribute 'Connectors.%s.Properties' should be a map.", name)
 			}
+			props := clone(given).(object)
 			source := object{"Id": id}
-			reference, _ := props["SourceReference"].(object)
+			reference, ok := props["SourceReference"].(object)
+			if !ok && props["SourceReference"] != nil {
+				refuse(id, "Property 'Connectors.%s.Properties.SourceReference' should be a map.", name)
+			}
+			if _, has := reference["Id"]; has {
+				panic(Problem{ID: id, Shown: name, Text: "'Id' shouldn't be defined in 'SourceReference'."})
+			}
 			for k, v := range reference {
 				source[k] = v
 			}

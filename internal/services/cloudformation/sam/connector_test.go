@@ -5,8 +5,8 @@ import "testing"
 // TestConnectorRefuses words what is wrong with a connector as AWS does.
 func TestConnectorRefuses(t *testing.T) {
 	for connector, want := range map[string]string{
-		`{Source: {Id: Q}, Destination: {Id: F}, Permissions: [Read]}`:                        "Unsupported 'Permissions' provided for connector from AWS::SQS::Queue to AWS::Serverless::Function; valid combinations are: Read + Write.",
-		`{Source: {Id: F}, Destination: {Id: Q}, Permissions: [Fly]}`:                         "Unsupported 'Permissions' provided for connector from AWS::Serverless::Function to AWS::SQS::Queue; valid values are: Read, Write.",
+		`{Source: {Id: Q}, Destination: {Id: F}, Permissions: [Read]}`:                        "Unsupported 'Permissions' provided for connector from AWS::SQS::Queue to AWS::Lambda::Function; valid combinations are: Read + Write.",
+		`{Source: {Id: F}, Destination: {Id: Q}, Permissions: [Fly]}`:                         "Unsupported 'Permissions' provided for connector from AWS::Lambda::Function to AWS::SQS::Queue; valid values are: Read, Write.",
 		`{Source: {Id: F}, Destination: {Id: Q}, Permissions: []}`:                            "'Permissions' cannot be empty; valid values are: Read, Write.",
 		`{Source: {Id: Q}, Destination: {Id: Q}, Permissions: [Write]}`:                       "Unable to create connector from AWS::SQS::Queue to AWS::SQS::Queue; it's not supported or the template is invalid.",
 		`{Source: {Id: X}, Destination: {Id: Q}, Permissions: [Write]}`:                       "Unable to find resource with logical ID 'X'.",

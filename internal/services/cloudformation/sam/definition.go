@@ -80,7 +80,7 @@ func (e *editor) items(path string) []object {
 	for _, c := range contents(e.paths[path]) {
 		item, ok := c.(object)
 		if !ok {
-			panic(Problem{Text: "Structure of the SAM Template is invalid. Value of '" + path + "' path must be a dictionary according to Swagger spec."})
+			panic(Problem{Text: "Structure of the SAM template is invalid. Value of '" + path + "' path must be a dictionary according to Swagger spec."})
 		}
 		out = append(out, item)
 	}
@@ -143,7 +143,7 @@ func (e *editor) each(f func(path, name string, m object)) {
 				for _, m := range contents(item[name]) {
 					def, ok := m.(object)
 					if !ok {
-						panic(Problem{Text: "Structure of the SAM Template is invalid. Definition of method '" + name + "' for path '" + path + "' should be a map."})
+						panic(Problem{Text: "Structure of the SAM template is invalid. Definition of method '" + name + "' for path '" + path + "' should be a map."})
 					}
 					if integrated(def) {
 						f(path, method(name), def)

@@ -21,16 +21,12 @@ func (m *macro) customDomain(endpoints []string, v2 bool) *customDomain {
 		return nil
 	}
 	config, ok := m.t.resolve(m.props["Domain"]).(object)
-	if !ok || config["DomainName"] == nil || config["CertificateArn"] == nil {
-		refuse(m.id, "Custom Domains only works if both DomainName and CertificateArn are provided.")
-	}
-	d := &customDomain{config: config, endpoint: "REGIONAL"}
-	for _, k := range keys(config) {
-		if !strings.Contains(" DomainName CertificateArn EndpointConfiguration BasePath NormalizeBasePath MutualTlsAuthentication SecurityPolicy "+
-			"EndpointAccessMode OwnershipVerificationCertificateArn Route53 Policy AccessAssociation IpAddressType ", " "+k+" ") {
-			refuse(m.id, "property Domain.%s not defined for resource of type %s", k, m.res["Type"])
+	for _, k := range []string{"DomainName", "CertificateArn"} {
+		if config[k] == nil {
+			refuseProperty(m.id, "Domain", "Property 'Domain.%s' is required.", k)
 		}
 	}
+	d := &customDomain{config: config, endpoint: "REGIONAL"}
 	if v := config["EndpointConfiguration"]; v != nil {
 		if d.endpoint, ok = v.(string); !ok || !strings.Contains(" "+strings.Join(endpoints, " ")+" ", " "+d.endpoint+" ") {
 			refuse(m.id, "EndpointConfiguration for Custom Domains must be one of ['%s'].", strings.Join(endpoints, "', '"))
@@ -85,10 +81,10 @@ func (m *macro) mappings(d *customDomain, kind, suffix, property string, props o
 		m.add(m.id+suffix, kind, m.passed(), props)
 		return
 	}
-	for _, x := range d.paths {
+	for i, x := range d.paths {
 		path, ok := x.(string)
 		if !ok {
-			refuse(m.id, "Invalid Basepath name provided.")
+			refuseProperty(m.id, "Domain", "Property 'Domain.BasePath[%d]' should be a string.", i)
 		}
 		if trimmed := strings.Trim(path, "/"); strings.Trim(trimmed, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()/$+") != "" {
 			refuse(m.id, "Invalid Basepath name provided.")
@@ -129,6 +125,9 @@ func (m *macro) domain(stage string) {
 		props["CertificateArn"] = c["CertificateArn"]
 		props["Policy"] = or(c["Policy"])
 		mapping["DomainNameArn"] = ref(d.id)
+	}
+	if c["Policy"] != nil && d.endpoint != "PRIVATE" {
+		panic(Problem{ID: m.id, Shown: d.id, Text: "property Policy not defined for resource of type " + kind, Path: []string{"Properties", "Domain", "Policy"}})
 	}
 	m.add(d.id, kind, m.passed(), props)
 	normal := c["NormalizeBasePath"] != false
@@ -177,15 +176,10 @@ func (m *macro) httpDomain(stage string, tags object) {
 func (m *macro) records(d *customDomain) {
 	route, ok := d.config["Route53"].(object)
 	if !ok {
-		if truthy(d.config["Route53"]) {
-			refuse(m.id, "Invalid property type 'Route53'. Expected a map defines a Route53 configuration.")
+		if d.config["Route53"] != nil {
+			refuseProperty(m.id, "Domain", "Property 'Domain.Route53' should be a map.")
 		}
 		return
-	}
-	for _, k := range keys(route) {
-		if !strings.Contains(" HostedZoneId HostedZoneName IpV6 EvaluateTargetHealth DistributionDomainName SetIdentifier Region VpcEndpointDomainName VpcEndpointHostedZoneId ", " "+k+" ") {
-			refuse(m.id, "property Domain.Route53.%s of %s is not supported yet.", k, m.res["Type"])
-		}
 	}
 	zone, name := "HostedZoneId", route["HostedZoneId"]
 	if name == nil {

@@ -1,6 +1,9 @@
 package sam
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+)
 
 // event is the work on one event of a function.
 type event struct {
@@ -13,51 +16,40 @@ type event struct {
 
 func (e *event) fail(format string, args ...any) { refuseEvent(e.macro.id, e.name, format, args...) }
 
-// require refuses properties that are unknown or missing; a "*" marks what is required.
-func (e *event) require(names ...string) {
-	known := map[string]bool{}
-	for _, n := range names {
-		if n[0] == '*' {
-			n = n[1:]
-			if e.props[n] == nil {
-				e.fail("Missing required property '%s'.", n)
-			}
-		}
-		known[n] = true
-	}
-	for _, k := range keys(e.props) {
-		if !known[k] {
-			e.fail("property %s not defined for resource of type %s", k, e.kind)
-		}
-	}
+// failAs is fail with the event's logical id instead of its name: some of AWS's
+// messages have it so.
+func (e *event) failAs(format string, args ...any) {
+	panic(Problem{ID: e.macro.id, Event: e.id, Text: fmt.Sprintf(format, args...), Path: []string{"Properties", "Events", e.name}})
+}
+
+// check refuses properties that are unknown, missing or of the wrong kind. AWS
+// names the event as a resource then.
+func (e *event) check(kinds propertyKinds) {
+	kinds.check(e.props, e.kind, func(name, text string) {
+		panic(Problem{ID: e.macro.id, Shown: e.id, Text: text, Path: []string{"Properties", "Events", e.name, "Properties", name}})
+	})
 }
 
 func (e *event) transform() {
+	e.check(eventProperties(e.kind))
 	switch e.kind {
 	case "Api":
 		e.api()
 	case "HttpApi":
 		e.httpAPI()
 	case "S3":
-		e.require("*Bucket", "*Events", "Filter")
 		e.bucket()
 	case "SNS":
-		e.require("*Topic", "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "SqsSubscription")
 		e.topic()
 	case "Schedule":
-		e.require("*Schedule", "Input", "Enabled", "State", "Name", "Description", "RetryPolicy")
 		e.rule(object{"ScheduleExpression": e.props["Schedule"], "Name": e.props["Name"], "Description": e.props["Description"]})
 	case "CloudWatchEvent", "EventBridgeRule":
-		e.require("EventBusName", "RuleName", "Pattern", "RetryPolicy", "Input", "InputPath", "Target", "Enabled", "State", "InputTransformer")
 		e.rule(object{"EventBusName": e.props["EventBusName"], "EventPattern": e.props["Pattern"], "Name": e.props["RuleName"]})
 	case "Cognito":
-		e.require("*UserPool", "*Trigger")
 		e.userPool()
 	case "AlexaSkill":
-		e.require("SkillId")
 		e.permission("alexa-appkit.amazon.com", object{"EventSourceToken": e.props["SkillId"]})
 	case "CloudWatchLogs":
-		e.require("*LogGroupName", "*FilterPattern")
 		p := e.permission("logs.amazonaws.com", object{"SourceArn": sub(
 			"arn:"+e.t.in.Partition+":logs:${AWS::Region}:${AWS::AccountId}:log-group:${__LogGroupName__}:*", object{"__LogGroupName__": e.props["LogGroupName"]})})
 		attributes := e.passed()
@@ -70,14 +62,9 @@ func (e *event) transform() {
 	case "MSK", "SelfManagedKafka", "MQ", "DocumentDB":
 		e.broker()
 	case "IoTRule":
-		e.require("*Sql", "AwsIotSqlVersion")
 		e.iot()
 	case "SQS", "Kinesis", "DynamoDB":
 		e.mapping()
-	case "":
-		e.fail("Missing 'Type' of the event.")
-	default:
-		e.fail("The event type %s is not supported yet.", e.kind)
 	}
 }
 
@@ -97,24 +84,32 @@ func (e *event) permissionAs(id, service string, props object) string {
 
 // rule is a rule of EventBridge with the function as its target.
 func (e *event) rule(props object) {
-	if truthy(e.props["State"]) && e.props["Enabled"] != nil {
-		e.fail("State and Enabled Properties cannot both be specified.")
-	}
-	props["State"] = or(e.props["State"])
-	switch e.props["Enabled"] {
-	case true:
-		props["State"] = "ENABLED"
-	case false:
-		props["State"] = "DISABLED"
-	}
+	props["State"] = e.state()
 	target := pick(e.props, "Input", "InputPath", "RetryPolicy", "InputTransformer")
 	target["Arn"], target["Id"] = e.to.arn, targetID(e.id, "LambdaTarget")
 	if t, ok := e.props["Target"].(object); ok && t["Id"] != nil {
 		target["Id"] = t["Id"]
 	}
+	if v := e.props["DeadLetterConfig"]; truthy(v) {
+		target["DeadLetterConfig"] = e.deadLetters(v)
+	}
 	props["Targets"] = []any{target}
 	e.add(e.id, "AWS::Events::Rule", e.passed(), props)
 	e.permission("events.amazonaws.com", object{"SourceArn": getAtt(e.id, "Arn")})
+}
+
+// state is the State of a rule, which Enabled may say as well.
+func (e *event) state() any {
+	if truthy(e.props["State"]) && e.props["Enabled"] != nil {
+		e.fail("State and Enabled Properties cannot both be specified.")
+	}
+	switch e.props["Enabled"] {
+	case true:
+		return "ENABLED"
+	case false:
+		return "DISABLED"
+	}
+	return or(e.props["State"])
 }
 
 // targetID keeps to the 64 characters that a target's id may have.
@@ -275,13 +270,8 @@ func dependOn(on any, id string) []any {
 // mapping is an event source that Lambda polls.
 func (e *event) mapping() {
 	source := map[string]string{"SQS": "Queue", "Kinesis": "Stream", "DynamoDB": "Stream"}[e.kind]
-	same := mappingProperties
-	e.require(append([]string{"*" + source}, same...)...)
-	if e.kind != "SQS" && e.props["StartingPosition"] == nil {
-		e.fail("StartingPosition is required for %s.", e.kind)
-	}
-	p := pick(e.props, same...)
-	p["FunctionName"], p["EventSourceArn"] = e.to.name, e.props[source]
+	p := e.mappingCommon()
+	p["EventSourceArn"] = e.props[source]
 	e.failures(p)
 	e.add(e.id, "AWS::Lambda::EventSourceMapping", e.passed(), p)
 	e.role.attach(e.arn("service-role/" + map[string]string{
@@ -314,7 +304,7 @@ func (e *event) failures(p object) {
 		}})
 	case "Kafka":
 	default:
-		e.fail("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka'")
+		e.failAs("The only valid values for 'Type' are 'SQS', 'SNS', 'S3', and 'Kafka'")
 	}
 	delete(failure, "Type")
 }

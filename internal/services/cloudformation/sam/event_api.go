@@ -8,7 +8,6 @@ import (
 // api is an event of the type Api: a permission, and the path and method in the
 // API's definition if the transform writes that.
 func (e *event) api() {
-	e.require("*Path", "*Method", "*RestApiId", "Stage", "Auth", "RequestModel", "RequestParameters", "TimeoutInMillis", "ResponseTransferMode")
 	path, name := e.props["Path"].(string), strings.ToLower(e.props["Method"].(string))
 	id, _ := apiOf(e.props["RestApiId"]).(string)
 	resource, _ := e.t.src[id].(object)
@@ -29,7 +28,7 @@ func (e *event) api() {
 			e.fail("Must define one of: Authorizer, ApiKeyRequired or ResourcePolicy when using the OverrideApiAuth property.")
 		}
 		if !validDefinition(body) {
-			panic(Problem{Text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
+			panic(Problem{Text: "Structure of the SAM template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
 		}
 		e.auth(newEditor(body), api, auth, path, name, stage)
 	}
@@ -76,7 +75,7 @@ func (e *event) integrate(api object, id, path, name, stage string) {
 		return
 	}
 	if !validDefinition(body) {
-		panic(Problem{Text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
+		panic(Problem{Text: "Structure of the SAM template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
 	}
 	e.define(newEditor(body), api, path, name, stage)
 }

@@ -11,7 +11,6 @@ var pathParameter = regexp.MustCompile(`\{(.*?)\}`)
 // integration in the API's definition.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-httpapi.html
 func (e *event) httpAPI() {
-	e.require("*Path", "*Method", "*ApiId", "Stage", "Auth", "TimeoutInMillis", "RouteSettings", "PayloadFormatVersion")
 	path, name := e.props["Path"].(string), strings.ToLower(e.props["Method"].(string))
 	id, _ := apiOf(e.props["ApiId"]).(string)
 	resource, _ := e.t.src[id].(object)
@@ -22,7 +21,7 @@ func (e *event) httpAPI() {
 		return
 	}
 	if !validDefinition(body) {
-		panic(Problem{Text: "Structure of the SAM Template is invalid. Invalid OpenApi document. Invalid values or missing fields."})
+		panic(Problem{Text: "Structure of the SAM template is invalid. Invalid OpenApi document. Invalid values or missing fields."})
 	}
 	ed := newEditor(body)
 	e.route(ed, api, path, name)

@@ -5,21 +5,16 @@ import "strings"
 // startExecution is an event of a state machine: something that starts it, with
 // a role that may.
 func (e *event) startExecution() {
+	e.check(machineEventProperties(e.kind))
 	switch e.kind {
 	case "Schedule":
-		e.require("*Schedule", "Input", "Enabled", "State", "Name", "Description", "RetryPolicy", "DeadLetterConfig", "RoleArn", "Target")
 		e.startByRule(object{"ScheduleExpression": e.props["Schedule"], "Name": e.props["Name"], "Description": e.props["Description"]})
 	case "CloudWatchEvent", "EventBridgeRule":
-		e.require("EventBusName", "RuleName", "Pattern", "RetryPolicy", "DeadLetterConfig", "Input", "InputPath", "InputTransformer", "Target", "Enabled", "State")
 		e.startByRule(object{"EventBusName": e.props["EventBusName"], "EventPattern": e.props["Pattern"], "Name": e.props["RuleName"]})
 	case "ScheduleV2":
 		e.schedule("scheduler.amazonaws.com", "StartExecutionPolicy", "states:StartExecution")
 	case "Api":
 		e.startByAPI()
-	case "":
-		e.fail("Missing 'Type' of the event.")
-	default:
-		e.fail("The event type %s is not one of a state machine.", e.kind)
 	}
 }
 
@@ -34,16 +29,7 @@ func (e *event) starter(service string) any {
 }
 
 func (e *event) startByRule(props object) {
-	if truthy(e.props["State"]) && e.props["Enabled"] != nil {
-		e.fail("State and Enabled Properties cannot both be specified.")
-	}
-	props["State"] = or(e.props["State"])
-	switch e.props["Enabled"] {
-	case true:
-		props["State"] = "ENABLED"
-	case false:
-		props["State"] = "DISABLED"
-	}
+	props["State"] = e.state()
 	target := pick(e.props, "Input", "InputPath", "RetryPolicy", "InputTransformer")
 	target["Arn"], target["Id"] = e.to.arn, targetID(e.id, "StepFunctionsTarget")
 	if t, ok := e.props["Target"].(object); ok && t["Id"] != nil {
@@ -62,21 +48,24 @@ func (e *event) startByRule(props object) {
 // deadLetters is where a rule's events go that could not be delivered: the queue
 // that is named, or one that is made (Type: SQS).
 func (e *event) deadLetters(v any) object {
-	config, ok := v.(object)
-	if !ok {
-		e.fail("Property 'DeadLetterConfig' should be a map.")
-	}
+	config, _ := v.(object)
+	arn, kind := config["Arn"], config["Type"]
 	switch {
-	case config["Arn"] != nil && config["Type"] != nil:
-		e.fail("You can either define 'Arn' or 'Type' property of DeadLetterConfig")
-	case config["Arn"] != nil:
-		return object{"Arn": config["Arn"]}
-	case config["Type"] != "SQS":
-		e.fail("The only valid value for 'Type' property of DeadLetterConfig is 'SQS'")
+	case arn != nil && kind != nil:
+		e.failAs("You can either define 'Arn' or 'Type' property of DeadLetterConfig.")
+	case arn != nil:
+		return object{"Arn": arn}
+	case kind == nil:
+		e.failAs("No 'Arn' or 'Type' property provided for DeadLetterConfig.")
+	case kind != "SQS":
+		e.failAs("The only valid value for 'Type' property of DeadLetterConfig is 'SQS'.")
 	}
 	queue := e.id + "Queue"
-	if s, ok := config["QueueLogicalId"].(string); ok && s != "" {
-		queue = s
+	if v := config["QueueLogicalId"]; truthy(v) {
+		var ok bool
+		if queue, ok = v.(string); !ok {
+			e.failAs("QueueLogicalId must be a string")
+		}
 	}
 	e.add(queue, "AWS::SQS::Queue", e.passed(), object{})
 	e.add(e.id+"QueuePolicy", "AWS::SQS::QueuePolicy", e.passed(), object{"Queues": []any{ref(queue)}, "PolicyDocument": object{
@@ -91,8 +80,6 @@ func (e *event) deadLetters(v any) object {
 // schedule is a schedule of EventBridge Scheduler (ScheduleV2).
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-statemachine-statemachineschedulev2.html
 func (e *event) schedule(service, policy, action string) {
-	e.require("*ScheduleExpression", "FlexibleTimeWindow", "Input", "State", "Name", "Description", "RetryPolicy", "DeadLetterConfig", "RoleArn",
-		"PermissionsBoundary", "StartDate", "EndDate", "ScheduleExpressionTimezone", "GroupName", "KmsKeyArn", "OmitName")
 	props := pick(e.props, "ScheduleExpression", "FlexibleTimeWindow", "State", "Name", "Description", "StartDate", "EndDate", "ScheduleExpressionTimezone", "GroupName", "KmsKeyArn")
 	if props["FlexibleTimeWindow"] == nil {
 		props["FlexibleTimeWindow"] = object{"Mode": "OFF"}
@@ -123,7 +110,6 @@ func (e *event) schedule(service, policy, action string) {
 
 // startByAPI lets a method of a REST API start the state machine.
 func (e *event) startByAPI() {
-	e.require("*Path", "*Method", "*RestApiId", "Stage", "Auth", "UnescapeMappingTemplate")
 	path, name := e.props["Path"].(string), strings.ToLower(e.props["Method"].(string))
 	id, _ := apiOf(e.props["RestApiId"]).(string)
 	resource, _ := e.t.src[id].(object)
@@ -134,7 +120,7 @@ func (e *event) startByAPI() {
 		return
 	}
 	if !validDefinition(body) {
-		panic(Problem{Text: "Structure of the SAM Template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
+		panic(Problem{Text: "Structure of the SAM template is invalid. Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'."})
 	}
 	ed := newEditor(body)
 	if ed.has(path, name) {

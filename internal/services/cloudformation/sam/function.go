@@ -372,16 +372,18 @@ func (m *macro) eachEvent(f func(name, kind string, props object)) {
 	for _, name := range names {
 		e, ok := events[name].(object)
 		if !ok {
-			refuseEvent(m.id, name, "Event must be a map.")
-		}
-		props, ok := e["Properties"].(object)
-		if !ok {
-			if e["Properties"] != nil {
-				refuseEvent(m.id, name, "Properties should be a map.")
-			}
-			props = object{}
+			refuseEvent(m.id, name, "'%s' object has no attribute 'get'", pythonType(events[name]))
 		}
 		kind, _ := e["Type"].(string)
+		if machine := m.res["Type"] == prefix+"StateMachine"; machine && machineEventProperties(kind) == nil || !machine && eventProperties(kind) == nil {
+			refuseEvent(m.id, name, "Resource dict has missing or invalid value for key Type. Event Type is: %s.", python(e["Type"]))
+		}
+		props, ok := e["Properties"].(object)
+		if v, has := e["Properties"]; has && !ok {
+			panic(Problem{ID: m.id, Shown: m.id + name, Text: "Properties of a resource must be an object.", Path: []string{"Properties", "Events", name}})
+		} else if v == nil {
+			props = object{}
+		}
 		f(name, kind, props)
 	}
 }

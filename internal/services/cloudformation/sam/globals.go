@@ -37,7 +37,7 @@ func (t *transform) globals() {
 	for _, kind := range keys(all) {
 		names, known := globalNames[kind]
 		if !known {
-			panic(Problem{Text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'Function', 'HttpApi', 'SimpleTable', 'StateMachine', 'LayerVersion', 'CapacityProvider', 'WebSocketApi']"})
+			panic(Problem{Text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'CapacityProvider', 'Function', 'HttpApi', 'LayerVersion', 'SimpleTable', 'StateMachine', 'WebSocketApi']"})
 		}
 		values, ok := all[kind].(object)
 		if !ok {

@@ -140,7 +140,7 @@ func (m *macro) httpCORS(body object) {
 		out := object{}
 		for _, k := range keys(config) {
 			if names[k] == "" {
-				refuse(m.id, "Invalid value for 'Cors' property.")
+				refuse(m.id, "Invalid key '%s' for 'Cors' property.", k)
 			}
 			if truthy(config[k]) {
 				out[names[k]] = config[k]

@@ -99,8 +99,8 @@ func (m *macro) httpAuthorizer(name string, config object) *authorizer {
 			refuse(m.id, "AuthorizationScopes must be a list.")
 		}
 	}
-	if function && config["AuthorizerPayloadFormatVersion"] == nil {
-		refuse(m.id, "%s Lambda Authorizer must specify AuthorizerPayloadFormatVersion.", name)
+	if function && !truthy(config["AuthorizerPayloadFormatVersion"]) {
+		refuse(m.id, "%s Lambda Authorizer must define 'AuthorizerPayloadFormatVersion'.", name)
 	}
 	if !function && !truthy(config["JwtConfiguration"]) {
 		refuse(m.id, "%s OAuth2 Authorizer must define 'JwtConfiguration'.", name)

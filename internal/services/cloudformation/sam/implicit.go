@@ -47,15 +47,19 @@ func (t *transform) implicitAPI(f flavour) {
 			if !ok || e["Type"] != f.kind {
 				continue
 			}
-			if props, _ := e["Properties"].(object); f.kind == "HttpApi" && props["Path"] == nil && props["Method"] == nil {
+			if props, ok := e["Properties"].(object); f.kind == "HttpApi" && (ok || e["Properties"] == nil) && props["Path"] == nil && props["Method"] == nil {
 				if props == nil {
 					props = object{}
 					e["Properties"] = props
 				}
 				props["Path"], props["Method"] = defaultRoute, anyMethod
 			}
-			if props, ok := e["Properties"].(object); ok && len(props) > 0 {
+			props, ok := e["Properties"].(object)
+			switch v, has := e["Properties"]; {
+			case ok && len(props) > 0:
 				t.try(func() { a.event(id, name, r, props) })
+			case !ok && has && (truthy(v) || f.kind == "HttpApi"):
+				t.try(func() { refuseEvent(id, name, "Properties should be a map.") })
 			}
 		}
 	}
@@ -101,7 +105,7 @@ func (a *attachments) event(function, name string, r, props object) {
 	}
 	for _, required := range []string{"Path", "Method"} {
 		if props[required] == nil {
-			fail("Missing required property '%s'.", required)
+			fail("Property '%s' is required.", required)
 		}
 		if _, ok := props[required].(string); !ok {
 			fail("Property '%s' should be a string.", required)
@@ -124,7 +128,7 @@ func (a *attachments) event(function, name string, r, props object) {
 		a.deletion, a.replace = append(a.deletion, r["DeletionPolicy"]), append(a.replace, r["UpdateReplacePolicy"])
 	}
 	api, ok := a.t.src[id].(object)
-	if kind, _ := typeOf(api); a.kind == "HttpApi" && (!ok || kind != prefix+"HttpApi") {
+	if kind, _ := typeOf(api); a.kind == "HttpApi" && (!ok || kind != "" && kind != prefix+"HttpApi") {
 		fail("ApiId must be a valid reference to an 'AWS::Serverless::HttpApi' resource in same template.")
 	} else if a.kind == "Api" && (!ok || kind == prefix+"HttpApi") {
 		fail("RestApiId must be a valid reference to an 'AWS::Serverless::Api' resource in same template.")

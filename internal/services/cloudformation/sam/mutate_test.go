@@ -15,7 +15,7 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Stage: {Type: String, Default: v1}
 Conditions:
-  On: !Equals [!Ref Stage, v1]
+  Active: !Equals [!Ref Stage, v1]
 Globals:
   Function: {Runtime: nodejs22.x, Timeout: 5, Environment: {Variables: {TABLE: !Ref Table}}, Tags: {team: a}}
   Api: {Cors: "'*'"}
@@ -52,7 +52,7 @@ Resources:
           L: {FunctionArn: !GetAtt F.Arn, AuthorizerPayloadFormatVersion: 2.0, Identity: {Headers: [H], ReauthorizeEvery: 0}, EnableFunctionDefaultPermissions: true}
   F:
     Type: AWS::Serverless::Function
-    Condition: On
+    Condition: Active
     Properties:
       Handler: i.h
       CodeUri: s3://b/k.zip?versionId=3
@@ -63,7 +63,7 @@ Resources:
       Layers: [!Ref Layer, x]
       FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}
       DeadLetterQueue: {Type: SQS, TargetArn: arn}
-      Policies: [AWSLambdaRole, DynamoDBCrudPolicy: {TableName: !Ref Table}, {Statement: [{Effect: Allow, Action: x, Resource: "*"}]}, !If [On, S3ReadPolicy: {BucketName: b}, !Ref AWS::NoValue]]
+      Policies: [AWSLambdaRole, DynamoDBCrudPolicy: {TableName: !Ref Table}, {Statement: [{Effect: Allow, Action: x, Resource: "*"}]}, !If [Active, S3ReadPolicy: {BucketName: b}, !Ref AWS::NoValue]]
       Events:
         Implicit: {Type: Api, Properties: {Path: "/a/{id+}", Method: any, RequestParameters: [method.request.header.X: {Required: true, Caching: true}]}}
         Explicit: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /b, Method: GET, Auth: {Authorizer: NONE, ApiKeyRequired: false}, RequestModel: {Model: M, ValidateBody: true}, TimeoutInMillis: 3}}
@@ -94,7 +94,7 @@ Resources:
   Nested: {Type: AWS::Serverless::Application, Properties: {Location: "https://b.s3.amazonaws.com/t", Parameters: {a: b}}}
   S:
     Type: AWS::Serverless::StateMachine
-    Condition: On
+    Condition: Active
     Properties:
       Definition: {StartAt: A, States: {A: {Type: Task, Resource: !GetAtt F.Arn, End: true, X: [1, a]}}}
       AutoPublishAlias: live

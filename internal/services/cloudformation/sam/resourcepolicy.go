@@ -58,7 +58,7 @@ func (e *editor) resourcePolicy(p object, path string, stage any) {
 		for _, x := range list {
 			s, ok := x.(string)
 			if !ok {
-				panic(Problem{Text: "Structure of the SAM Template is invalid. SourceVpc" + vpc[0] + " must be a list of strings. Use IntrinsicVpc" + vpc[0] + " instead for values that use Intrinsic Functions"})
+				panic(Problem{Text: "Structure of the SAM template is invalid. SourceVpc" + vpc[0] + " must be a list of strings. Use IntrinsicVpc" + vpc[0] + " instead for values that use Intrinsic Functions"})
 			}
 			if strings.HasPrefix(s, "vpce-") {
 				extend(condition, "aws:SourceVpce", s)

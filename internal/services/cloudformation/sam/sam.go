@@ -2,6 +2,7 @@ package sam
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -41,6 +42,9 @@ func (e *Error) Error() string {
 type Problem struct {
 	ID    string // of the resource; "" if it concerns the whole template
 	Event string // of the function's event, if it concerns one
+	// Shown is what the message has for the id where AWS names another resource
+	// than the template's, such as one that is being made.
+	Shown string
 	Text  string
 	// Path leads from the resource to what is wrong, as far as is known.
 	Path []string
@@ -48,13 +52,17 @@ type Problem struct {
 
 // String words the problem as AWS's transform does.
 func (p Problem) String() string {
+	id := p.ID
+	if p.Shown != "" {
+		id = p.Shown
+	}
 	switch {
-	case p.ID == "":
+	case id == "":
 		return p.Text
 	case p.Event != "":
-		return fmt.Sprintf("Resource with id [%s] is invalid. Event with id [%s] is invalid. %s", p.ID, p.Event, p.Text)
+		return fmt.Sprintf("Resource with id [%s] is invalid. Event with id [%s] is invalid. %s", id, p.Event, p.Text)
 	}
-	return fmt.Sprintf("Resource with id [%s] is invalid. %s", p.ID, p.Text)
+	return fmt.Sprintf("Resource with id [%s] is invalid. %s", id, p.Text)
 }
 
 // A Problem travels as a panic within the package, and is caught at the resource
@@ -134,7 +142,10 @@ func (t *transform) try(f func()) (ok bool) {
 		switch p := recover().(type) {
 		case nil:
 		case Problem:
-			t.bad = append(t.bad, p)
+			known := slices.ContainsFunc(t.bad, func(o Problem) bool { return o.String() == p.String() })
+			if !known {
+				t.bad = append(t.bad, p)
+			}
 			ok = false
 		default:
 			panic(p)
@@ -168,21 +179,31 @@ func parameters(doc object, in Input) map[string]any {
 // prepare gives APIs without a definition an empty one, adds the implicit API,
 // and spreads the globals.
 func (t *transform) prepare() {
-	t.embedded()
 	for _, id := range keys(t.src) {
 		r, ok := t.src[id].(object)
 		if !ok {
-			refuse(id, "Resource must be a map.")
+			panic(Problem{Text: "Structure of the SAM template is invalid. All 'Resources' must be Objects. If you're using YAML, this may be an indentation issue."})
 		}
+		if c, has := r["Condition"]; has && truthy(c) {
+			if _, ok := c.(string); !ok {
+				panic(Problem{Text: "Structure of the SAM template is invalid. Every Condition member must be a string."})
+			}
+		}
+	}
+	t.embedded()
+	for _, id := range keys(t.src) {
+		r := t.src[id].(object)
 		kind, _ := typeOf(r)
 		if !strings.HasPrefix(kind, prefix) {
 			continue
 		}
-		if r["Properties"] == nil {
+		if given, has := r["Properties"]; !has {
 			r["Properties"] = object{}
-		}
-		if _, ok := r["Properties"].(object); !ok {
-			refuse(id, "Properties should be a map.")
+		} else if _, ok := given.(object); !ok {
+			if kind == prefix+"Connector" || kind == prefix+"GraphQLApi" || kind == prefix+"Application" {
+				refuse(id, "Properties of a resource must be an object.")
+			}
+			refuse(id, "Attribute 'Properties' should be a map.")
 		}
 		props := properties(r)
 		if kind == prefix+"Api" && !truthy(props["DefinitionBody"]) && !truthy(props["DefinitionUri"]) {
@@ -292,6 +313,10 @@ type macro struct {
 
 // add puts a resource into the result. Properties that are nil are left out.
 func (m *macro) add(id, kind string, attributes, props object) object {
+	if _, taken := m.t.src[id]; taken && id != m.id {
+		panic(Problem{Text: fmt.Sprintf("Transforming resource with id [%s] attempts to create a new resource with id [%s] and type \"%s\". "+
+			"A resource with that id already exists within this template. Please use a different id for that resource.", m.id, id, kind)})
+	}
 	r := object{"Type": kind}
 	for k, v := range attributes {
 		r[k] = v
@@ -327,7 +352,7 @@ func (m *macro) condition() string {
 // propagate gives the resource's tags to everything that it became and that takes tags.
 func (m *macro) propagate() {
 	tags, _ := m.props["Tags"].(object)
-	if m.props["PropagateTags"] != true || len(tags) == 0 {
+	if !truthy(m.props["PropagateTags"]) || len(tags) == 0 {
 		return
 	}
 	for _, id := range m.added {

@@ -6,9 +6,9 @@ import (
 )
 
 var stateMachineProperties = propertyKinds{
-	"Definition": "map", "DefinitionUri": "str|map", "DefinitionSubstitutions": "map", "Name": "str|map", "Type": "str", "Role": "str", "RolePath": "str",
-	"PermissionsBoundary": "str", "Policies": "str|map|list", "Logging": "map", "Tracing": "map", "Tags": "map", "PropagateTags": "bool", "Events": "map",
-	"AutoPublishAlias": "str", "DeploymentPreference": "map", "UseAliasAsEventTarget": "bool",
+	"Definition": "map", "DefinitionUri": "str|map", "DefinitionSubstitutions": "map", "Name": "str", "Type": "str", "Role": "str", "RolePath": "any",
+	"PermissionsBoundary": "str", "Policies": "str|items", "Logging": "map", "Tracing": "map", "Tags": "map", "PropagateTags": "bool", "Events": "records",
+	"AutoPublishAlias": "any", "DeploymentPreference": "any", "UseAliasAsEventTarget": "!bool",
 }
 
 // stateMachine is AWS::Serverless::StateMachine.
@@ -161,7 +161,13 @@ func definitionText(v any) (text, substitutions object) {
 		return v
 	}
 	var b strings.Builder
-	writeIndented(&b, take(v), "\n")
+	root := object{} // a function in the place of the whole definition is taken for the definition
+	if m, ok := v.(object); ok {
+		for _, k := range keys(m) {
+			root[k] = take(m[k])
+		}
+	}
+	writeIndented(&b, root, "\n")
 	lines := []any{}
 	for _, l := range strings.Split(b.String(), "\n") {
 		lines = append(lines, l)

@@ -212,8 +212,58 @@ func plain(v any) string {
 		return "False"
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
+	case object, []any, nil:
+		return python(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// python spells a value as the messages of AWS's transform do.
+func python(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case object:
+		var parts []string
+		for _, k := range keys(v) {
+			parts = append(parts, quoted(k)+": "+quoted(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case []any:
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i] = quoted(x)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	return plain(v)
+}
+
+// quoted is a value within another in such a spelling.
+func quoted(v any) string {
+	if s, ok := v.(string); ok {
+		return "'" + s + "'"
+	}
+	return python(v)
+}
+
+// pythonType names the type of a value as such messages do.
+func pythonType(v any) string {
+	switch v.(type) {
+	case nil:
+		return "NoneType"
+	case object:
+		return "dict"
+	case []any:
+		return "list"
+	case string:
+		return "str"
+	case bool:
+		return "bool"
+	case float64:
+		return "float"
+	}
+	return "int"
 }
 
 // tagList turns SAM's map of tags into CloudFormation's list.

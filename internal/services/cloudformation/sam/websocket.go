@@ -3,9 +3,9 @@ package sam
 import "strings"
 
 var webSocketProperties = propertyKinds{
-	"Name": "any", "*Routes": "map", "*RouteSelectionExpression": "str", "ApiKeySelectionExpression": "str", "Auth": "map", "Description": "str",
+	"Name": "str", "*Routes": "map", "*RouteSelectionExpression": "str", "ApiKeySelectionExpression": "str", "Auth": "map", "Description": "str",
 	"DisableExecuteApiEndpoint": "bool", "DisableSchemaValidation": "bool", "IpAddressType": "str", "AccessLogSettings": "map", "DefaultRouteSettings": "map",
-	"RouteSettings": "map", "StageName": "str", "StageVariables": "map", "Tags": "map", "PropagateTags": "bool", "Domain": "map",
+	"RouteSettings": "map", "StageName": "str|map", "FailOnWarnings": "bool", "StageVariables": "map", "Tags": "map", "PropagateTags": "bool", "Domain": "map",
 }
 
 // webSocket is AWS::Serverless::WebSocketApi.
