@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -36,23 +37,37 @@ func (t *Type) Identified(identifier string) (id string, props map[string]any, o
 	if len(parts) != len(t.Identifier) || len(parts) == 0 {
 		return "", nil, false
 	}
-	props = map[string]any{}
+	props, id = map[string]any{}, parts[len(parts)-1]
 	for i, name := range t.Identifier {
 		if parts[i] == "" {
 			return "", nil, false
 		}
 		if t.property(name) {
 			props[name] = parts[i]
+		} else {
+			id = parts[i] // what only the resource gives is its physical id
 		}
 	}
-	return parts[len(parts)-1], props, true
+	return id, props, true
+}
+
+// Within returns the properties of an identifier that name what a resource is part of:
+// all but the one that names the resource itself.
+func (t *Type) Within() []string {
+	own := len(t.Identifier) - 1
+	for i, name := range t.Identifier {
+		if !t.property(name) {
+			own = i
+		}
+	}
+	return slices.Concat(t.Identifier[:own], t.Identifier[own+1:])
 }
 
 // IdentifierOf returns the identifier of a resource whose properties and state are known.
 func (t *Type) IdentifierOf(st State, props map[string]any) string {
 	parts := make([]string, len(t.Identifier))
 	for i, name := range t.Identifier {
-		if s, ok := scalarText(props[name]); ok && i < len(parts)-1 {
+		if s, ok := scalarText(props[name]); ok && t.property(name) {
 			parts[i] = s
 		} else {
 			parts[i] = st.ID

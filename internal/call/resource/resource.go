@@ -36,7 +36,7 @@ type Type struct {
 	Attributes []string
 
 	// Identifier are the properties or attributes that together name a resource of
-	// the type: its primary identifier, the physical id's part last.
+	// the type: its primary identifier, in AWS's order.
 	Identifier []string
 
 	waits      bool
@@ -128,8 +128,8 @@ type Handlers[P any] struct {
 	// Check finds what is wrong with properties whose values are all known.
 	Check func(p *P) []Problem
 	// Identifier names a resource among those of its type, as the type's schema says
-	// ("BucketName", or "RestApiId" and "ResourceId"): the last is, or leads to, the
-	// physical id; the others are properties. A type that reads has one.
+	// ("BucketName", or "RestApiId" and "ResourceId"): the one that is no property, or
+	// else the last, is or leads to the physical id. A type that reads has one.
 	Identifier []string
 	// Read returns what a resource is now: its properties, as far as they can be
 	// read back, and its state. p holds what is known of it, at least the properties
@@ -216,7 +216,7 @@ func Define[P any](name string, h Handlers[P]) Type {
 				return nil, State{}, err
 			}
 			m, _ := encode(reflect.ValueOf(p)).(map[string]any)
-			return m, st, nil
+			return t.Readable(m), st, nil
 		}
 	}
 	if h.List != nil {

@@ -58,6 +58,8 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return append(domainTypes(), []resource.Type{
 		resource.Define("AWS::ApiGateway::RestApi", resource.Handlers[restAPIProperties]{
 			Create: createRestAPI, Find: leftRestAPIs, Update: updateRestAPI, Delete: deleteRestAPI, Attributes: []string{"RestApiId", "RootResourceId"},
+			Identifier: []string{"RestApiId"}, Read: readRestAPI, List: listRestAPIs,
+			WriteOnly: []string{"Body", "BodyS3Location", "FailOnWarnings", "Mode", "Parameters"},
 			Check: func(p *restAPIProperties) []resource.Problem {
 				if p.Name == nil && p.Body == nil && p.BodyS3Location == nil {
 					return []resource.Problem{{Text: "one of the keys [Name, Body, BodyS3Location] is required"}}
@@ -65,45 +67,63 @@ func (s *Service) ResourceTypes() []resource.Type {
 				return nil
 			},
 		}),
-		resource.Define("AWS::ApiGateway::Resource", resource.Handlers[pathProperties]{Create: createPath, Find: leftPath, Delete: deletePath, Attributes: []string{"ResourceId"}}),
-		resource.Define("AWS::ApiGateway::Method", resource.Handlers[methodProperties]{Create: createMethod, Find: leftMethod, Update: updateMethod, Delete: deleteMethod}),
+		resource.Define("AWS::ApiGateway::Resource", resource.Handlers[pathProperties]{Create: createPath, Find: leftPath, Delete: deletePath, Attributes: []string{"ResourceId"},
+			Identifier: []string{"RestApiId", "ResourceId"}, Read: readPath, List: listPaths,
+		}),
+		resource.Define("AWS::ApiGateway::Method", resource.Handlers[methodProperties]{Create: createMethod, Find: leftMethod, Update: updateMethod, Delete: deleteMethod,
+			Identifier: []string{"RestApiId", "ResourceId", "HttpMethod"}, Read: readMethod, List: listMethods,
+		}),
 		resource.Define("AWS::ApiGateway::Authorizer", resource.Handlers[authorizerProperties]{
 			Create: createAuthorizer, Find: leftAuthorizer, Update: updateAuthorizer, Delete: deleteAuthorizer, Attributes: []string{"AuthorizerId"},
+			Identifier: []string{"RestApiId", "AuthorizerId"}, Read: readAuthorizer, List: listAuthorizers,
 		}),
 		resource.Define("AWS::ApiGateway::ApiKey", resource.Handlers[apiKeyProperties]{
 			Create: createAPIKey, Find: leftAPIKeys, Update: updateAPIKey, Delete: deleteAPIKey, Attributes: []string{"APIKeyId"},
+			Identifier: []string{"APIKeyId"}, Read: readAPIKey, List: listAPIKeys, WriteOnly: []string{"GenerateDistinctId"},
 		}),
 		resource.Define("AWS::ApiGateway::UsagePlan", resource.Handlers[planProperties]{
 			Create: createPlan, Find: leftPlans, Update: updatePlan, Delete: deletePlan, Attributes: []string{"Id"},
+			Identifier: []string{"Id"}, Read: readPlan, List: listPlans,
 		}),
 		resource.Define("AWS::ApiGateway::UsagePlanKey", resource.Handlers[planKeyProperties]{
 			Create: createPlanKey, Find: leftPlanKey, Delete: deletePlanKey, Attributes: []string{"Id"},
+			Identifier: []string{"Id"}, Read: readPlanKey, List: listPlanKeys,
 		}),
 		resource.Define("AWS::ApiGateway::RequestValidator", resource.Handlers[validatorProperties]{
 			Create: createValidator, Find: leftValidators, Update: updateValidator, Delete: deleteValidator, Attributes: []string{"RequestValidatorId"},
+			Identifier: []string{"RestApiId", "RequestValidatorId"}, Read: readValidator, List: listValidators,
 		}),
-		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Find: leftModel, Update: updateModel, Delete: deleteModel}),
+		resource.Define("AWS::ApiGateway::Model", resource.Handlers[modelProperties]{Create: createModel, Find: leftModel, Update: updateModel, Delete: deleteModel,
+			Identifier: []string{"RestApiId", "Name"}, Read: readModel, List: listModels,
+		}),
 		resource.Define("AWS::ApiGateway::DocumentationPart", resource.Handlers[partProperties]{
 			Create: createPart, Find: leftPart, Update: updatePart, Delete: deletePart, Attributes: []string{"DocumentationPartId"},
+			Identifier: []string{"DocumentationPartId", "RestApiId"}, Read: readPart, List: listParts,
 		}),
 		resource.Define("AWS::ApiGateway::DocumentationVersion", resource.Handlers[docVersionProperties]{
 			Create: createDocVersion, Find: leftDocVersion, Update: updateDocVersion, Delete: deleteDocVersion,
+			Identifier: []string{"DocumentationVersion", "RestApiId"}, Read: readDocVersion,
 		}),
 		resource.Define("AWS::ApiGateway::GatewayResponse", resource.Handlers[gatewayProperties]{
 			Create: putGateway, Delete: deleteGateway, Attributes: []string{"Id"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *gatewayProperties) (resource.State, error) {
 				return putGateway(ctx, rq, p)
 			},
+			Identifier: []string{"Id"}, Read: readGateway, List: listGateways,
 		}),
 		resource.Define("AWS::ApiGateway::Deployment", resource.Handlers[deploymentProperties]{
 			Create: createDeployment, Find: leftDeployments, Update: updateDeployment, Delete: deleteDeployment, Attributes: []string{"DeploymentId"},
+			Identifier: []string{"DeploymentId", "RestApiId"}, Read: readDeployment, List: listDeployments, WriteOnly: []string{"StageName", "StageDescription", "DeploymentCanarySettings"},
 		}),
-		resource.Define("AWS::ApiGateway::Stage", resource.Handlers[stageProperties]{Create: createStage, Find: leftStage, Update: updateStage, Delete: deleteStage}),
+		resource.Define("AWS::ApiGateway::Stage", resource.Handlers[stageProperties]{Create: createStage, Find: leftStage, Update: updateStage, Delete: deleteStage,
+			Identifier: []string{"RestApiId", "StageName"}, Read: readStage, List: listStages,
+		}),
 		resource.Define("AWS::ApiGateway::Account", resource.Handlers[accountProperties]{
 			Create: putAccount, Delete: func(context.Context, *resource.Request, string, *accountProperties) error { return nil }, Attributes: []string{"Id"},
 			Update: func(ctx context.Context, rq *resource.Request, _ string, _, p *accountProperties) (resource.State, error) {
 				return putAccount(ctx, rq, p)
 			},
+			Identifier: []string{"Id"}, Read: readAccount, List: listAccounts,
 		}),
 	}...)
 }

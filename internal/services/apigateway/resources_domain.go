@@ -42,9 +42,11 @@ func domainTypes() []resource.Type {
 		resource.Define("AWS::ApiGateway::DomainName", resource.Handlers[domainProperties]{
 			Create: createDomain, Find: leftDomain, Update: updateDomain, Delete: deleteDomain,
 			Attributes: []string{"DistributionDomainName", "DistributionHostedZoneId", "DomainNameArn", "RegionalDomainName", "RegionalHostedZoneId"},
+			Identifier: []string{"DomainName"}, Read: readDomain, List: listDomains,
 		}),
 		resource.Define("AWS::ApiGateway::BasePathMapping", resource.Handlers[basePathProperties]{
 			Create: createMapping, Find: leftMapping, Update: updateMapping, Delete: deleteMapping,
+			Identifier: []string{"DomainName", "BasePath"}, Read: readMapping, List: listMappings,
 		}),
 	}
 }

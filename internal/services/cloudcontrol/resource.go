@@ -196,7 +196,7 @@ func (s *Service) listResources(ctx context.Context, rq *call.Authorized, in *ap
 		}
 	}
 	var missing []string
-	for _, name := range t.Identifier[:len(t.Identifier)-1] {
+	for _, name := range t.Within() {
 		if _, ok := known[name]; !ok {
 			missing = append(missing, name)
 		}

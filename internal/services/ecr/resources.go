@@ -57,6 +57,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::ECR::Repository", resource.Handlers[repositoryProperties]{
 			Create: createRepositoryResource, Find: findRepository, Update: updateRepositoryResource, Delete: deleteRepositoryResource,
 			Check: checkRepository, Attributes: []string{"Arn", "RepositoryUri"},
+			Identifier: []string{"RepositoryName"}, Read: readRepository, List: listRepositories, WriteOnly: []string{"EmptyOnDelete"},
 		}),
 	}
 }

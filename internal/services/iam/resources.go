@@ -34,6 +34,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 		}),
 		resource.Define("AWS::IAM::Policy", resource.Handlers[policyProps]{
 			Create: createInline, Update: updateInline, Delete: deleteInline, Check: checkInlineProps, Attributes: []string{"Id"},
+			Identifier: []string{"Id"}, Read: readInline,
 		}),
 		resource.Define("AWS::IAM::ManagedPolicy", resource.Handlers[managedProps]{
 			Create: createManaged, Find: leftManaged, Update: updateManaged, Delete: deleteManaged, Check: checkManagedProps,
@@ -42,6 +43,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 		}),
 		resource.Define("AWS::IAM::AccessKey", resource.Handlers[keyProps]{
 			Create: createKey, Find: leftKeys, Update: s.updateKey, Delete: deleteKey, Attributes: []string{"SecretAccessKey"},
+			Identifier: []string{"Id"}, Read: readKey,
 		}),
 		resource.Define("AWS::IAM::InstanceProfile", resource.Handlers[profileProps]{
 			Create: createProfile, Find: leftProfile, Update: updateProfile, Delete: deleteProfile, Attributes: []string{"Arn"},
@@ -49,9 +51,11 @@ func (s *Service) ResourceTypes() []resource.Type {
 		}),
 		resource.Define("AWS::IAM::UserToGroupAddition", resource.Handlers[additionProps]{
 			Create: createAddition, Update: updateAddition, Delete: deleteAddition,
+			Identifier: []string{"Id"}, Read: readAddition,
 		}),
 		resource.Define("AWS::IAM::ServiceLinkedRole", resource.Handlers[linkedProps]{
 			Create: createLinked, Update: updateLinked, Delete: deleteLinked, Attributes: []string{"RoleName"},
+			Identifier: []string{"RoleName"}, Read: readLinked,
 		}),
 	}
 }

@@ -126,15 +126,19 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::Lambda::Function", resource.Handlers[functionProperties]{
 			Create: createFunctionResource, Find: leftFunction, Update: updateFunctionResource, Delete: deleteFunctionResource,
 			Check: checkFunction, Attributes: []string{"Arn"},
+			Identifier: []string{"FunctionName"}, Read: readFunction, List: listFunctions, WriteOnly: []string{"Code"},
 		}),
 		resource.Define("AWS::Lambda::Permission", resource.Handlers[permissionProperties]{
 			Create: createPermissionResource, Delete: deletePermissionResource, Attributes: []string{"Id"},
+			Identifier: []string{"FunctionName", "Id"}, Read: readPermission, List: listPermissions,
 		}),
 		resource.Define("AWS::Lambda::Version", resource.Handlers[versionProperties]{
 			Create: s.createVersionResource, Update: s.updateVersionResource, Delete: deleteVersionResource, Attributes: []string{"Version", "FunctionArn"},
+			Identifier: []string{"FunctionArn"}, Read: readVersion, List: listVersions,
 		}),
 		resource.Define("AWS::Lambda::Alias", resource.Handlers[aliasProperties]{
 			Create: s.createAliasResource, Find: leftAlias, Update: s.updateAliasResource, Delete: deleteAliasResource, Attributes: []string{"AliasArn"},
+			Identifier: []string{"AliasArn"}, Read: readAlias, List: listAliases,
 		}),
 	}
 	return slices.Concat(types, layerResources(), urlResources(), asyncResources())
@@ -314,12 +318,16 @@ func updateFunctionResource(ctx context.Context, rq *resource.Request, name stri
 	if err != nil {
 		return resource.State{}, err
 	}
-	_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateFunctionCode, &api.UpdateFunctionCodeRequest{
-		FunctionName: &name, ZipFile: code.ZipFile, S3Bucket: code.S3Bucket, S3Key: code.S3Key, S3ObjectVersion: code.S3ObjectVersion,
-		ImageUri: code.ImageUri, Architectures: p.Architectures,
-	})
-	if err != nil {
-		return resource.State{}, err
+	if p.Code != (codeProperty{}) { // what was read back has no code, which then stays as it is
+		_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateFunctionCode, &api.UpdateFunctionCodeRequest{
+			FunctionName: &name, ZipFile: code.ZipFile, S3Bucket: code.S3Bucket, S3Key: code.S3Key, S3ObjectVersion: code.S3ObjectVersion,
+			ImageUri: code.ImageUri, Architectures: p.Architectures,
+		})
+		if err != nil {
+			return resource.State{}, err
+		}
+	} else if !slices.Equal(old.Architectures, p.Architectures) {
+		return resource.State{}, api.InvalidParameterValueException("Architectures can only be changed together with Code.")
 	}
 	if err := setBeside(ctx, rq, name, old, p); err != nil {
 		return resource.State{}, err

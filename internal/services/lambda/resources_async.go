@@ -39,6 +39,7 @@ func asyncResources() []resource.Type {
 			_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteFunctionEventInvokeConfig, &api.DeleteFunctionEventInvokeConfigRequest{FunctionName: &p.FunctionName, Qualifier: &p.Qualifier})
 			return unlessGone(err)
 		},
+		Identifier: []string{"FunctionName", "Qualifier"}, Read: readAsync, List: listAsync,
 	})}
 }
 

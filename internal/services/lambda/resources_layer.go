@@ -38,9 +38,11 @@ func layerResources() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::Lambda::LayerVersion", resource.Handlers[layerProperties]{
 			Create: createLayerResource, Delete: deleteLayerResource, Attributes: []string{"LayerVersionArn"},
+			Identifier: []string{"LayerVersionArn"}, Read: readLayer, List: listLayers, WriteOnly: []string{"Content"},
 		}),
 		resource.Define("AWS::Lambda::LayerVersionPermission", resource.Handlers[layerPermissionProperties]{
 			Create: createLayerPermissionResource, Delete: deleteLayerPermissionResource, Attributes: []string{"Id"},
+			Identifier: []string{"LayerVersionArn", "Id"}, Read: readLayerPermission,
 		}),
 	}
 }

@@ -39,6 +39,7 @@ func (p *urlProperties) cors() *api.Cors {
 func urlResources() []resource.Type {
 	return []resource.Type{resource.Define("AWS::Lambda::Url", resource.Handlers[urlProperties]{
 		Create: createURLResource, Find: leftURL, Update: updateURLResource, Delete: deleteURLResource, Attributes: []string{"FunctionArn", "FunctionUrl"},
+		Identifier: []string{"FunctionArn"}, Read: readURL, List: listURLs,
 	})}
 }
 
