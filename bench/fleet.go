@@ -78,13 +78,13 @@ func (b *bench) fleet() error {
 	if c, err = b.client(s, data); err != nil {
 		return err
 	}
-	before := available()
+	before, held := available(), holds(s.cmd.Process.Pid, "bootstrap")
 	began := time.Now()
 	if err := invokeFleet(c, 0); err != nil {
 		return err
 	}
 	cold := time.Since(began)
-	taken := before - available()
+	taken, holding := before-available(), holds(s.cmd.Process.Pid, "bootstrap")
 	began = time.Now()
 	if err := invokeFleet(c, 0); err != nil {
 		return err
@@ -106,6 +106,10 @@ func (b *bench) fleet() error {
 	row("second invocation of each, all at once", ms(warm))
 	row("an invocation of 300 ms of each, all at once", ms(busy))
 	row("memory that the environments take, each", fmt.Sprintf("%.1f MiB", float64(taken)/fleetWarm/(1<<20)))
+	per := func(bytes int64) string { return fmt.Sprintf("%.2f MiB", float64(bytes)/fleetWarm/(1<<20)) }
+	row("of this beyond the function's own process: in the server", per(holding.server-held.server))
+	row("of this beyond the function's own process: other processes", per(holding.beside-held.beside))
+	row("of this beyond the function's own process: the kernel's for the control groups", per(holding.kernel-held.kernel))
 	row("resident memory of the server with them", fmt.Sprintf("%.1f MiB", rss))
 	return nil
 }
