@@ -7,17 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/tierra-cloud/tierra/internal/services/cloudformation"
 )
 
 // deploy measures how long stacks take, from the request to their last status, and
-// how long the transform takes for all recorded SAM templates, if they are here.
+// how long the transform of SAM templates takes.
 func (b *bench) deploy() error {
 	note("deploying stacks")
 	dir := filepath.Join(b.tmp, "stacks")
@@ -159,35 +156,4 @@ func (s signer) operation(action, name, want string, form url.Values) (time.Dura
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-}
-
-// transforms measures the SAM transform over all recorded templates.
-func (b *bench) transforms() error {
-	dir := os.Getenv("TIERRA_CONFORMANCE")
-	if dir == "" {
-		dir = filepath.Join(filepath.Dir(b.root), "shared", "conformance")
-	}
-	paths, err := filepath.Glob(filepath.Join(dir, "sam", "input", "*"))
-	if err != nil || len(paths) == 0 {
-		note("the recorded SAM templates are not here: set TIERRA_CONFORMANCE")
-		return err
-	}
-	var texts [][]byte
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		texts = append(texts, text)
-	}
-	var took []time.Duration
-	for range 5 {
-		began := time.Now()
-		for _, text := range texts {
-			_, _ = cloudformation.Expand(text, nil, "123456789012", "us-east-1") // some are meant to fail
-		}
-		took = append(took, time.Since(began))
-	}
-	row(fmt.Sprintf("the transform of %d SAM templates", len(texts)), ms(median(took)), ms(least(took)), ms(most(took)), "under 1 s")
-	return nil
 }

@@ -188,3 +188,33 @@ func mutate(r *rand.Rand, v any) {
 		}
 	}
 }
+
+// FuzzTransform hands over any template at all: it is expanded or refused.
+func FuzzTransform(f *testing.F) {
+	f.Add([]byte(app))
+	f.Add([]byte("Resources: {A: {Type: AWS::Serverless::GraphQLApi, Properties: {SchemaInline: x, Auth: {Type: API_KEY}, Functions: {F: {Id: a}}, Resolvers: {Query: {q: {Pipeline: [F]}}}}}}"))
+	f.Add([]byte("Globals: {Function: {Tags: {a: b}}}\nResources: {A: {Type: AWS::Serverless::Function, IgnoreGlobals: '*', Properties: {Events: {E: {Type: Api}}}}}"))
+	f.Add([]byte("Resources: {A: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: A}, Destination: [{Id: A}], Permissions: [Read]}}}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) > template.MaxBody {
+			t.Skip("longer than a template may be")
+		}
+		n, err := template.Parse(text)
+		if err != nil {
+			return
+		}
+		doc, ok := n.Value().(map[string]any)
+		if !ok {
+			return
+		}
+		before := template.JSON(doc)
+		in := Input{Region: "us-east-1", Partition: "aws"}
+		got, err := Transform(doc, in)
+		if template.JSON(doc) != before {
+			t.Error("the template handed over was changed")
+		}
+		if again, err2 := Transform(doc, in); (err == nil) != (err2 == nil) || err == nil && template.JSON(got) != template.JSON(again) {
+			t.Error("the same template came out in two ways")
+		}
+	})
+}
