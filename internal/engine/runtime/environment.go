@@ -148,7 +148,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 		}
 		spec.Argv = append([]string{w}, spec.Argv...)
 	}
-	external, err := externalExtensions(cfg.Layers)
+	external, err := cfg.external()
 	if err != nil {
 		return nil, err
 	}

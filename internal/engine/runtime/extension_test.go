@@ -58,16 +58,16 @@ if do.startswith("telemetry"):
             for e in json.loads(self.rfile.read(int(self.headers["Content-Length"]))): say("T", json.dumps(e))
             self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
         def log_message(self, *a): pass
-    server = http.server.HTTPServer(("sandbox.localdomain", 4243), Sink)
+    server = http.server.HTTPServer(("sandbox.localdomain", 0), Sink)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    to = {"protocol": "HTTP", "URI": "http://sandbox.localdomain:4243/x"}
+    to = {"protocol": "HTTP", "URI": "http://sandbox.localdomain:%d/x" % server.server_port}
     say(as_me("PUT", "/2022-07-01/telemetry", {"schemaVersion": "2022-12-13", "types": ["platform", "function"], "buffering": {"maxItems": 1000, "timeoutMs": 25}, "destination": to})[0::2])
-    lines = socket.create_server(("127.0.0.1", 4244))
+    lines = socket.create_server(("127.0.0.1", 0))
     def tcp():
         c, _ = lines.accept()
         for line in c.makefile(): say("L", line.strip())
     threading.Thread(target=tcp, daemon=True).start()
-    say(as_me("PUT", "/2020-08-15/logs", {"schemaVersion": "2020-08-15", "types": ["platform"], "buffering": {"timeoutMs": 25}, "destination": {"protocol": "TCP", "port": 4244}})[0::2])
+    say(as_me("PUT", "/2020-08-15/logs", {"schemaVersion": "2020-08-15", "types": ["platform"], "buffering": {"timeoutMs": 25}, "destination": {"protocol": "TCP", "port": lines.getsockname()[1]}})[0::2])
     for bad in ({}, {"schemaVersion": "2022-07-01", "types": ["x"], "destination": to}, {"schemaVersion": "2022-07-01", "types": ["platform"], "buffering": {"maxItems": 1}, "destination": to},
                 {"schemaVersion": "2022-07-01", "types": ["platform"], "destination": {"protocol": "HTTP", "URI": "http://example.com/"}}):
         say(as_me("PUT", "/2022-07-01/telemetry", bad)[0::2])

@@ -238,6 +238,28 @@ func TestImage(t *testing.T) {
 	until(func() bool { return y.unpacked() == 0 && y.kept() == 0 })
 }
 
+// TestImageExtension: an image brings its extensions with it.
+func TestImageExtension(t *testing.T) {
+	lines := make(chan string, 1000)
+	y := newYard(t, func(d *Deps) { d.Tap = func(_, line string) { lines <- line } })
+	b, err := bootstrap()
+	if err != nil {
+		t.Fatal(err)
+	}
+	uri := y.push("shop:extended", built(t, func(c *v1.Config) { c.Entrypoint = []string{"/bin/serve"} }, base(t), files(t, entry{"opt/extensions/", "", 0}, entry{"opt/extensions/watcher", string(b), 0o755})))
+	if _, err := y.image("f", uri, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := y.answer(t, "f", `{"a":1}`); got != `{"a":1}` {
+		t.Errorf("answer: %s", got)
+	}
+	for line := range lines {
+		if line == "extended" { // it got the event
+			return
+		}
+	}
+}
+
 // TestImageRefused: what cannot be a function's image is told, and nothing is left.
 func TestImageRefused(t *testing.T) {
 	y := newYard(t)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -26,6 +27,9 @@ func main() {
 	if os.Getenv("FAIL_INIT") != "" {
 		fmt.Println("giving up")
 		os.Exit(3)
+	}
+	if strings.HasPrefix(os.Args[0], "/opt/extensions/") {
+		extend()
 	}
 	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 	for {
@@ -115,4 +119,37 @@ func handle(body []byte, h http.Header) (any, error) {
 		return nil, os.WriteFile(e.Text, make([]byte, e.Number), 0o600)
 	}
 	return json.RawMessage(body), nil
+}
+
+// extend is an external extension that says what events it gets.
+func extend() {
+	root := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2020-01-01/extension/"
+	id := ""
+	ask := func(method, path, body string) string {
+		rq, err := http.NewRequest(method, root+path, strings.NewReader(body))
+		if err != nil {
+			panic(err)
+		}
+		rq.Header.Set("Lambda-Extension-Name", filepath.Base(os.Args[0]))
+		rq.Header.Set("Lambda-Extension-Identifier", id)
+		res, err := http.DefaultClient.Do(rq)
+		if err != nil {
+			panic(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			panic(err)
+		}
+		id = res.Header.Get("Lambda-Extension-Identifier")
+		return string(b)
+	}
+	ask("POST", "register", `{"events":["INVOKE"]}`)
+	own := id
+	for {
+		id = own
+		if event := ask("GET", "event/next", ""); strings.Contains(event, "INVOKE") {
+			fmt.Println("extended")
+		}
+	}
 }
