@@ -61,6 +61,14 @@ func (b *bench) answer(answers string, args ...string) string {
 	return string(out)
 }
 
+// aws runs the AWS CLI.
+func (b *bench) aws(args ...string) string {
+	b.Helper()
+	x := *b
+	x.tool = harness.Tool(b, require, "aws")
+	return x.run(args...)
+}
+
 // has fails the test unless text has every part.
 func (b *bench) has(text string, parts ...string) {
 	b.Helper()

@@ -1,8 +1,8 @@
 package deployers
 
 import (
-	"os"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -29,7 +29,7 @@ func TestOsls(t *testing.T) {
 	b.run("deploy")
 	b.until(url, "ave you")
 	b.run("remove")
-	if _, err := os.Stat(b.dir + "/.serverless"); err == nil {
-		t.Error("remove did not come to its end")
+	if left := b.aws("cloudformation", "list-stacks", "--query", "StackSummaries[?StackStatus!=`DELETE_COMPLETE`].StackName"); strings.TrimSpace(left) != "[]" {
+		t.Errorf("remove left stacks: %s", left)
 	}
 }

@@ -80,9 +80,7 @@ func output(b *bench, text string) string {
 				Outputs []struct{ OutputValue string }
 			}
 		}
-		aws := *b
-		aws.tool = harness.Tool(b, require, "aws")
-		if err := json.Unmarshal([]byte(aws.run("cloudformation", "describe-stacks", "--stack-name", "app")), &stacks); err != nil || len(stacks.Stacks) != 1 || len(stacks.Stacks[0].Outputs) == 0 {
+		if err := json.Unmarshal([]byte(b.aws("cloudformation", "describe-stacks", "--stack-name", "app")), &stacks); err != nil || len(stacks.Stacks) != 1 || len(stacks.Stacks[0].Outputs) == 0 {
 			b.Fatalf("no output in:\n%s", text)
 		}
 		return strings.TrimSpace(stacks.Stacks[0].Outputs[0].OutputValue)
