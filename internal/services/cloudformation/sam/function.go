@@ -16,6 +16,9 @@ func (m *macro) function() {
 	if truthy(p["ProvisionedConcurrencyConfig"]) && !truthy(p["AutoPublishAlias"]) {
 		refuse(m.id, "To set ProvisionedConcurrencyConfig AutoPublishALias must be defined on the function")
 	}
+	if v := p["VersionDeletionPolicy"]; v != nil && v != "Retain" && v != "Delete" && !computed(v) {
+		refuseProperty(m.id, "VersionDeletionPolicy", "Property 'VersionDeletionPolicy' should be a one of the strings: 'Delete' or 'Retain'.")
+	}
 	if p["VersionDeletionPolicy"] != nil && p["AutoPublishAlias"] == nil {
 		refuse(m.id, "'VersionDeletionPolicy' requires 'AutoPublishAlias'.")
 	}
@@ -256,9 +259,6 @@ func (m *macro) alias(fn object) string {
 			attributes["DeletionPolicy"] = "Delete"
 		}
 		if v := p["VersionDeletionPolicy"]; v != nil {
-			if v != "Retain" && v != "Delete" {
-				refuse(m.id, "'VersionDeletionPolicy' must be one of: ['Delete', 'Retain'].")
-			}
 			attributes["DeletionPolicy"] = v
 		}
 	}

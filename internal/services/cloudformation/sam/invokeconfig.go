@@ -29,7 +29,7 @@ func (m *macro) invokeConfig(to target, r *role) {
 	if d := config["DestinationConfig"]; truthy(d) {
 		given, ok := d.(object)
 		if !ok {
-			refuseProperty(m.id, "EventInvokeConfig", "'DestinationConfig' should be a map.")
+			refuseProperty(m.id, "EventInvokeConfig", "Property 'EventInvokeConfig.DestinationConfig' should be a map.")
 		}
 		out := object{}
 		for _, when := range keys(given) {
@@ -38,7 +38,7 @@ func (m *macro) invokeConfig(to target, r *role) {
 			}
 			one, ok := given[when].(object)
 			if !ok {
-				refuseProperty(m.id, "EventInvokeConfig", "'%s' should be a map.", when)
+				refuseProperty(m.id, "EventInvokeConfig", "Property 'EventInvokeConfig.DestinationConfig.%s' should be a map.", when)
 			}
 			out[when] = object{"Destination": m.destination(id+when, one, r)}
 		}
@@ -52,7 +52,7 @@ func (m *macro) destination(id string, config object, r *role) any {
 	kind, _ := config["Type"].(string)
 	action := map[string]string{"SQS": "sqs:SendMessage", "SNS": "sns:publish", "Lambda": "lambda:InvokeFunction", "EventBridge": "events:PutEvents", "S3Bucket": "s3:PutObject"}[kind]
 	if action == "" {
-		refuseProperty(m.id, "EventInvokeConfig", "'Type: %s' must be one of SQS, SNS, EventBridge, Lambda, S3Bucket", plain(config["Type"]))
+		refuseProperty(m.id, "EventInvokeConfig", "'Type: %s' must be one of ['SQS', 'SNS', 'EventBridge', 'Lambda', 'S3Bucket']", plain(config["Type"]))
 	}
 	arn := config["Destination"]
 	if list, ok := branches(arn); ok && (isNoValue(list[1]) || isNoValue(list[2])) {
@@ -67,7 +67,7 @@ func (m *macro) destination(id string, config object, r *role) any {
 			m.add(id+"Topic", "AWS::SNS::Topic", m.passed(), object{})
 			arn = ref(id + "Topic")
 		default:
-			refuseProperty(m.id, "EventInvokeConfig", "Destination is required if Type is not SNS or SQS")
+			refuseProperty(m.id, "EventInvokeConfig", "Destination is required if Type is not ['SQS', 'SNS']")
 		}
 	}
 	resource := arn

@@ -1,6 +1,9 @@
 package sam
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // layer is AWS::Serverless::LayerVersion. A layer's version cannot change, so its
 // logical id carries a hash of its properties, and the old one is retained.
@@ -35,11 +38,19 @@ func (m *macro) layer() {
 		}
 	}
 	id := hashed(m.id, object{m.id: known})
+	shown := func(property, format string, args ...any) { // AWS names the layer as it is to be called
+		panic(Problem{ID: m.id, Shown: id, Text: fmt.Sprintf(format, args...), Path: []string{"Properties", property}})
+	}
 	if archs, ok := m.props["CompatibleArchitectures"].([]any); ok {
 		for _, a := range archs {
 			if !intrinsic(a) && a != "x86_64" && a != "arm64" {
-				refuse(m.id, "CompatibleArchitectures needs to be a list of 'x86_64' or 'arm64'")
+				shown("CompatibleArchitectures", "CompatibleArchitectures needs to be a list of 'x86_64' or 'arm64'")
 			}
+		}
+	}
+	if uri, ok := m.props["ContentUri"].(string); ok && !strings.HasPrefix(uri, "s3://") {
+		if _, local := m.t.localPath(uri); !local {
+			shown("ContentUri", "'ContentUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.")
 		}
 	}
 	name := m.props["LayerName"]

@@ -50,7 +50,7 @@ func (m *macro) stateMachine() {
 		props["DefinitionSubstitutions"] = substitutions
 	}
 	if truthy(p["Role"]) && truthy(p["Policies"]) {
-		refuse(m.id, "Specify either 'Role' or 'Policies' property and not both.")
+		refuse(m.id, "Specify either 'Role' or 'Policies' (but not both at the same time) or neither of them")
 	}
 	if props["RoleArn"] = p["Role"]; !truthy(p["Role"]) {
 		props["RoleArn"] = m.machineRole()
