@@ -194,7 +194,7 @@ func (m *macro) gatewayResponses(body object) {
 			refuse(m.id, "Unable to set GatewayResponses attribute because intrinsic functions are not supported for this field.")
 		}
 		if !ok {
-			refuse(m.id, "Invalid property type for GatewayResponses. Expected an object of type 'GatewayResponse'.")
+			refuse(m.id, "Invalid property type '%s' for GatewayResponses. Expected an object of type 'GatewayResponse'.", pythonType(all[kind]))
 		}
 		for _, k := range keys(r) {
 			if k != "ResponseParameters" && k != "ResponseTemplates" && k != "StatusCode" {
@@ -202,7 +202,10 @@ func (m *macro) gatewayResponses(body object) {
 			}
 		}
 		params := object{}
-		given, _ := r["ResponseParameters"].(object)
+		given, ok := r["ResponseParameters"].(object)
+		if !ok && r["ResponseParameters"] != nil {
+			refuse(m.id, "Property 'GatewayResponses.%s.ResponseParameters' should be a map.", kind)
+		}
 		for _, group := range keys(given) {
 			where, ok := map[string]string{"Headers": "header.", "Paths": "path.", "QueryStrings": "querystring."}[group]
 			if !ok {

@@ -30,7 +30,7 @@ func (m *macro) authorizer(name string, config object) *authorizer {
 	}
 	if v, has := config["DisableFunctionDefaultPermissions"]; has && v != nil {
 		if _, ok := v.(bool); !ok {
-			refuse(m.id, "Property 'Authorizers.%s.DisableFunctionDefaultPermissions' should be a bool.", name)
+			refuse(m.id, "Property 'Authorizers.%s.DisableFunctionDefaultPermissions' should be a boolean.", name)
 		}
 	}
 	return a
@@ -60,7 +60,10 @@ func (a *authorizer) sources() string {
 	var out []string
 	id := a.identity()
 	for _, s := range [][2]string{{"Headers", "method.request.header."}, {"QueryStrings", "method.request.querystring."}, {"StageVariables", "stageVariables."}, {"Context", "context."}} {
-		list, _ := id[s[0]].([]any)
+		list, ok := id[s[0]].([]any)
+		if !ok && truthy(id[s[0]]) {
+			refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s' should be a list.", a.name, s[0])
+		}
 		for _, v := range list {
 			text, ok := v.(string)
 			if !ok {

@@ -13,6 +13,7 @@ type customDomain struct {
 	id       string // of the domain name's resource
 	endpoint string // "REGIONAL"
 	paths    []any  // nil: the root alone
+	v2       bool   // of an HTTP or WebSocket API
 }
 
 // customDomain reads Domain.
@@ -22,11 +23,13 @@ func (m *macro) customDomain(endpoints []string, v2 bool) *customDomain {
 	}
 	config, ok := m.t.resolve(m.props["Domain"]).(object)
 	for _, k := range []string{"DomainName", "CertificateArn"} {
-		if config[k] == nil {
+		if config[k] == nil && v2 {
+			refuseProperty(m.id, "Domain", "Custom Domains only works if both DomainName and CertificateArn are provided.")
+		} else if config[k] == nil {
 			refuseProperty(m.id, "Domain", "Property 'Domain.%s' is required.", k)
 		}
 	}
-	d := &customDomain{config: config, endpoint: "REGIONAL"}
+	d := &customDomain{config: config, endpoint: "REGIONAL", v2: v2}
 	if v := config["EndpointConfiguration"]; v != nil {
 		if d.endpoint, ok = v.(string); !ok || !strings.Contains(" "+strings.Join(endpoints, " ")+" ", " "+d.endpoint+" ") {
 			refuse(m.id, "EndpointConfiguration for Custom Domains must be one of ['%s'].", strings.Join(endpoints, "', '"))
@@ -49,12 +52,12 @@ func (m *macro) customDomain(endpoints []string, v2 bool) *customDomain {
 	if tls := config["MutualTlsAuthentication"]; tls != nil {
 		given, ok := tls.(object)
 		if !ok {
-			refuse(m.id, "Mutual TLS Auth must be a map.")
+			refuse(m.id, "Property 'Domain.MutualTlsAuthentication' should be a map.")
 		}
 		kept := object{}
 		for _, k := range keys(given) {
 			if k != "TruststoreUri" && k != "TruststoreVersion" {
-				refuse(m.id, "Available Mutual TLS Auth fields are ['TruststoreUri', 'TruststoreVersion'].")
+				refuse(m.id, "Available Domain.MutualTlsAuthentication fields are ['TruststoreUri', 'TruststoreVersion'].")
 			}
 			if truthy(given[k]) {
 				kept[k] = given[k]
@@ -83,10 +86,12 @@ func (m *macro) mappings(d *customDomain, kind, suffix, property string, props o
 	}
 	for i, x := range d.paths {
 		path, ok := x.(string)
-		if !ok {
+		if !ok && d.v2 {
+			refuseProperty(m.id, "Domain", "Basepath must be a string.")
+		} else if !ok {
 			refuseProperty(m.id, "Domain", "Property 'Domain.BasePath[%d]' should be a string.", i)
 		}
-		if trimmed := strings.Trim(path, "/"); strings.Trim(trimmed, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()/$+") != "" {
+		if trimmed := strings.Trim(path, "/"); d.v2 && strings.Trim(trimmed, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()/$+") != "" {
 			refuse(m.id, "Invalid Basepath name provided.")
 		}
 		one := clone(props).(object)
@@ -184,8 +189,6 @@ func (m *macro) records(d *customDomain) {
 	zone, name := "HostedZoneId", route["HostedZoneId"]
 	if name == nil {
 		zone, name = "HostedZoneName", route["HostedZoneName"]
-	} else if route["HostedZoneName"] != nil {
-		refuse(m.id, "HostedZoneId and HostedZoneName cannot be both set.")
 	}
 	if name == nil {
 		refuse(m.id, "HostedZoneId or HostedZoneName is required to enable Route53 support on Custom Domains.")
@@ -209,7 +212,7 @@ func (m *macro) records(d *customDomain) {
 	id := hashed("RecordSetGroup", name)
 	group, ok := m.t.out[id].(object)
 	if !ok {
-		group = m.add(id, "AWS::Route53::RecordSetGroup", m.passed(), object{zone: name, "RecordSets": []any{}})
+		group = m.add(id, "AWS::Route53::RecordSetGroup", m.passed(), object{zone: name, "HostedZoneName": route["HostedZoneName"], "RecordSets": []any{}})
 	}
 	props := properties(group)
 	list, _ := props["RecordSets"].([]any)

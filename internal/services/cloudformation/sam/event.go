@@ -123,7 +123,10 @@ func targetID(id, suffix string) string {
 // bucket makes a bucket of the same template notify the function.
 func (e *event) bucket() {
 	b, _ := e.props["Bucket"].(object)
-	id, _ := b["Ref"].(string)
+	id, ok := b["Ref"].(string)
+	if !ok && b["Ref"] != nil {
+		e.fail("'Ref' value in S3 events is not a valid string.")
+	}
 	bucket, ok := e.t.src[id].(object)
 	if !ok {
 		e.fail("S3 events must reference an S3 bucket in the same template.")

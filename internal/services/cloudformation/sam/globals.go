@@ -17,7 +17,7 @@ var globalNames = map[string]string{
 	"StateMachine": "PropagateTags",
 	"LayerVersion": "PublishLambdaVersion",
 	"WebSocketApi": "AccessLogSettings ApiKeySelectionExpression DefaultRouteSettings DisableExecuteApiEndpoint DisableSchemaValidation Domain " +
-		"IpAddressType PropagateTags RouteSettings RouteSelectionExpression Tags",
+		"FailOnWarnings IpAddressType PropagateTags RouteSelectionExpression RouteSettings StageVariables Tags",
 	"CapacityProvider": "VpcConfig OperatorRole Tags InstanceRequirements ScalingConfig KmsKeyArn PropagateTags",
 }
 

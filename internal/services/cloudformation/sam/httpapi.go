@@ -1,5 +1,7 @@
 package sam
 
+import "slices"
+
 // httpAPI is AWS::Serverless::HttpApi.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-httpapi.html
 func (m *macro) httpAPI() {
@@ -146,10 +148,8 @@ func (m *macro) httpCORS(body object) {
 				out[names[k]] = config[k]
 			}
 		}
-		if out["allowOrigins"] == nil {
-			if old, ok := body[key].(object); !ok || old["allowOrigins"] == nil {
-				refuse(m.id, "Invalid value for 'Cors' property.")
-			}
+		if origins, ok := config["AllowOrigins"].([]any); config["AllowCredentials"] == true && (ok && slices.Contains(origins, any("*")) || config["AllowOrigins"] == nil) {
+			refuseProperty(m.id, "CorsConfiguration", "Unable to add Cors configuration because 'AllowCredentials' can not be true when 'AllowOrigin' is \"'*'\" or not set.")
 		}
 		c := child(body, key)
 		for k, x := range out {

@@ -37,9 +37,6 @@ func (m *macro) httpAuth(body object) {
 		if intrinsic(v) {
 			refuse(m.id, "Unable to set DefaultAuthorizer because intrinsic functions are not supported for this field.")
 		}
-		if name == "AWS_IAM" {
-			refuse(m.id, "Unable to set DefaultAuthorizer because 'AWS_IAM' was not enabled: set EnableIamAuthorizer to true.")
-		}
 		refuse(m.id, "Unable to set DefaultAuthorizer because '%s' was not defined in 'Authorizers'.", plain(v))
 	}
 	newEditor(body).each(func(_, kind string, def object) {
@@ -66,12 +63,12 @@ func (m *macro) httpAuthorizers(auth object) map[string]*authorizer {
 	if v := auth["Authorizers"]; truthy(v) {
 		all, ok := v.(object)
 		if !ok {
-			refuse(m.id, "Authorizers must be a dictionary.")
+			refuse(m.id, "Property 'Auth.Authorizers' should be a map.")
 		}
 		for _, name := range keys(all) {
 			config, ok := all[name].(object)
 			if !ok {
-				refuse(m.id, "Property 'Authorizers.%s' should be a map.", name)
+				refuse(m.id, "Property 'Auth.Authorizers.%s' should be a map.", name)
 			}
 			out[name] = m.httpAuthorizer(name, config)
 		}
@@ -84,19 +81,23 @@ func (m *macro) httpAuthorizers(auth object) map[string]*authorizer {
 
 func (m *macro) httpAuthorizer(name string, config object) *authorizer {
 	function := config["FunctionArn"] != nil
-	for _, k := range []string{"AuthorizationScopes", "JwtConfiguration", "IdentitySource"} {
-		if function && config[k] != nil {
-			refuse(m.id, "'%s' must be defined only for OAuth2 Authorizer.", k)
-		}
-	}
-	for _, k := range []string{"FunctionInvokeRole", "EnableFunctionDefaultPermissions", "Identity", "AuthorizerPayloadFormatVersion", "EnableSimpleResponses"} {
-		if !function && config[k] != nil {
-			refuse(m.id, "'%s' must be defined only for Lambda Authorizer.", k)
-		}
-	}
 	if v := config["AuthorizationScopes"]; v != nil {
 		if _, ok := v.([]any); !ok {
 			refuse(m.id, "AuthorizationScopes must be a list.")
+		}
+	}
+	jwt := config["JwtConfiguration"] != nil
+	for _, k := range []string{"AuthorizationScopes", "JwtConfiguration"} {
+		if config[k] != nil && !jwt {
+			refuse(m.id, "%s is only supported for OAuth2 Authorizer.", k)
+		}
+	}
+	if config["IdentitySource"] != nil && !jwt {
+		refuse(m.id, "IdentitySource is only supported for OAuth2 Authorizer. For Lambda Authorizer, use the 'Identity' property instead.")
+	}
+	for _, k := range []string{"FunctionArn", "FunctionInvokeRole", "EnableFunctionDefaultPermissions", "Identity", "AuthorizerPayloadFormatVersion", "EnableSimpleResponses"} {
+		if config[k] != nil && jwt {
+			refuse(m.id, "%s is only supported for Lambda Authorizer.", k)
 		}
 	}
 	if function && !truthy(config["AuthorizerPayloadFormatVersion"]) {

@@ -111,7 +111,7 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	t.params = parameters(t.doc, in)
 	t.src, _ = t.doc["Resources"].(object)
 	if len(t.src) == 0 {
-		return nil, &Error{[]Problem{{Text: "'Resources' section is required"}}}
+		return nil, &Error{[]Problem{{Text: "Structure of the SAM template is invalid. 'Resources' section is required"}}}
 	}
 	if !t.try(t.prepare) || len(t.bad) > 0 {
 		return nil, &Error{t.bad}

@@ -38,6 +38,9 @@ func (m *macro) webSocket() {
 	if len(routes) == 0 {
 		refuse(m.id, "WebSocket API must have at least one route.")
 	}
+	if auth, _ := p["Auth"].(object); len(auth) > 0 && routes["$connect"] == nil {
+		refuseProperty(m.id, "Auth", "Authorization is only available if there is a $connect route.")
+	}
 	ids := map[string]string{}
 	for _, key := range keys(routes) {
 		route, ok := routes[key].(object)
@@ -45,8 +48,8 @@ func (m *macro) webSocket() {
 			refuse(m.id, "Property 'Routes.%s' should be a map.", key)
 		}
 		words := letters(key)
-		if words == "" {
-			refuse(m.id, "Route key '%s' must hold letters or digits.", key)
+		if key != words && key != "$connect" && key != "$disconnect" && key != "$default" || words == "" {
+			refuse(m.id, "Route key '%s' must be alphanumeric. Only $connect, $disconnect, and $default special routes are supported.", key)
 		}
 		id := m.id + strings.ToUpper(words[:1]) + words[1:]
 		if other, twice := ids[id]; twice {
@@ -70,7 +73,7 @@ func (m *macro) webSocketRoute(id, key, stage string, route object) {
 	}
 	function := route["FunctionArn"]
 	if function == nil {
-		refuse(m.id, "Route '%s' must have a function associated.", key)
+		refuse(m.id, "Route must have associated function.")
 	}
 	m.add(id+"Integration", "AWS::ApiGatewayV2::Integration", m.passed(), object{
 		"ApiId": ref(m.id), "IntegrationType": "AWS_PROXY", "TimeoutInMillis": route["IntegrationTimeout"],
@@ -102,10 +105,10 @@ func (m *macro) webSocketAuth(route object) {
 		return
 	case "CUSTOM":
 	default:
-		refuse(m.id, "AuthType must be one of the following values: NONE, AWS_IAM, CUSTOM.")
+		refuse(m.id, "AuthType is not one of AWS_IAM, CUSTOM or NONE.")
 	}
 	if auth["AuthArn"] == nil {
-		refuse(m.id, "AuthArn must be specified when AuthType is CUSTOM.")
+		refuse(m.id, "AuthArn must be specified if AuthType is CUSTOM.")
 	}
 	id := m.id + "ConnectAuthorizer"
 	route["AuthorizationType"], route["AuthorizerId"] = "CUSTOM", ref(id)
