@@ -39,6 +39,9 @@
 //     say), not at every update of its parent; change sets show it as one resource.
 //     CreateChangeSet's IncludeNestedStacks has no effect for that reason, and
 //     DescribeChangeSet says that it is false.
+//   - Macros run while the operation is asked for, which answers what they did wrong;
+//     on AWS the stack or change set fails with the same words. No template may ask
+//     for a macro in what another macro returned.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.
 //
@@ -46,8 +49,7 @@
 //
 // Rollback triggers, notification topics,
 // CreationPolicy and UpdatePolicy but for wait conditions and aliases, DeletionPolicy Snapshot, the Hooks section,
-// macros other than AWS::Serverless-2016-10-31 and AWS::LanguageExtensions,
-// dynamic references in outputs, Fn::ValueOf and Fn::ValueOfAll
+// LogGroupName and LogRoleARN of macros, dynamic references in outputs, Fn::ValueOf and Fn::ValueOfAll
 // in rules (they read attributes of EC2 and Route 53).
 //
 // Dynamic references in properties (ssm, secretsmanager, and ssm-secure where AWS

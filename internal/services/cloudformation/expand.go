@@ -36,7 +36,7 @@ func Expand(text []byte, params map[string]string, account, region string) (map[
 	if err != nil {
 		return nil, err
 	}
-	out, err := process(doc, &known, source, values, scope{Account: account, Region: region}, "sample", "")
+	out, err := process(doc, &known, source, values, scope{Account: account, Region: region}, "sample", "", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package cloudformation
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -110,9 +112,13 @@ func (s *Service) prepare(ctx context.Context, rq *call.Authorized, w wanted, pr
 	if err := s.resolveParameters(ctx, as, stored, spec); err != nil {
 		return nil, nil, err
 	}
-	processed, err := process(doc, raw, source, spec.values(), sc, name, id)
+	processed, err := process(doc, raw, source, spec.values(), sc, name, id, s.macros(ctx, rq, as, &w, spec.values()))
 	if err != nil {
 		return nil, nil, err
+	}
+	transforms := raw.Transforms
+	if hasSnippets(doc) {
+		transforms = append(slices.Clone(transforms), inSnippet)
 	}
 	spec.Processed, spec.Extensions = template.JSON(processed), contains(raw.Transforms, languageExtensions)
 	p, err := s.plan(ctx, sc, spec, source, name, id)
@@ -122,7 +128,7 @@ func (s *Service) prepare(ctx context.Context, rq *call.Authorized, w wanted, pr
 	if err := p.allowedTypes(w.resourceTypes); err != nil {
 		return nil, nil, err
 	}
-	if err := missingCapabilities(p.tmpl, raw.Transforms, w.capabilities, w.direct); err != nil {
+	if err := missingCapabilities(p.tmpl, transforms, w.capabilities, w.direct); err != nil {
 		return nil, nil, err
 	}
 	return spec, p, nil
@@ -176,8 +182,8 @@ func givenParams(list []api.Parameter, prior *specRecord, t *template.Template) 
 	return out, nil
 }
 
-// withoutLoops leaves out the loops at the places where sections are checked
-// before they are expanded.
+// withoutLoops leaves out the loops and the snippets at the places where sections are
+// checked before they are expanded.
 func withoutLoops(doc map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range doc {
@@ -188,9 +194,12 @@ func withoutLoops(doc map[string]any) map[string]any {
 		}
 		n, looped := map[string]any{}, false
 		for name, x := range m {
-			if strings.HasPrefix(name, "Fn::ForEach::") {
+			if strings.HasPrefix(name, "Fn::ForEach::") || name == inSnippet {
 				looped = true
 				continue
+			}
+			if r, ok := x.(map[string]any); ok && k == "Resources" && r[inSnippet] != nil && r["Type"] == nil {
+				x = map[string]any{"Type": loop}
 			}
 			n[name] = x
 		}
@@ -199,33 +208,60 @@ func withoutLoops(doc map[string]any) map[string]any {
 		}
 		out[k] = n
 	}
+	if _, has := out["Resources"]; !has && out["Transform"] != nil {
+		out["Resources"] = map[string]any{"Loop": map[string]any{"Type": loop}} // a macro may make them
+	}
 	return out
 }
 
-// process carries out the transforms that a template asks for.
-func process(doc map[string]any, t *template.Template, source *template.Node, values map[string]string, sc scope, name, id string) (map[string]any, error) {
+// process carries out the transforms that a template asks for: those of its parts, then
+// those of the whole. Without macros (nil) parts stay as they are.
+func process(doc map[string]any, t *template.Template, source *template.Node, values map[string]string, sc scope, name, id string, run macro) (map[string]any, error) {
 	params := intrinsic.Params(t, values)
 	for k, v := range pseudo(sc, name, id) {
 		params[k] = v
 	}
-	for _, tr := range t.Transforms {
-		var err error
-		switch tr {
-		case languageExtensions:
-			eval := intrinsic.Scope{Template: t, Params: params, Extensions: true}
+	eval := &intrinsic.Scope{Template: t, Params: params, Extensions: true}
+	names, arguments, err := wholes(doc, eval)
+	if err != nil {
+		return nil, err
+	}
+	if run != nil && hasSnippets(doc) {
+		v, err := snippets(doc, eval, run)
+		if err != nil {
+			return nil, err
+		}
+		doc = v.(map[string]any)
+	}
+	for i, tr := range names {
+		switch {
+		case tr == languageExtensions:
 			if doc, err = eval.Expand(doc); err != nil {
 				return nil, invalid(errors.New("Transform AWS::LanguageExtensions failed with: " + err.Error()))
 			}
-		case sam.Name:
+		case tr == sam.Name:
 			doc, err = sam.Transform(doc, sam.Input{Params: params, Region: sc.Region, Partition: arn.Partition(sc.Region),
 				Local: id == ""}) // without a stack there is nothing to have packages for
 			if err != nil {
 				return nil, invalid(errors.New("Transform AWS::Serverless-2016-10-31 failed with: " + located(err, source)))
 			}
-		default:
+		case run == nil || strings.HasPrefix(tr, "AWS::") && tr != include:
 			return nil, fault.Of(fault.Validation, "No transform named %s found.", tr)
+		default:
+			fragment := maps.Clone(doc)
+			delete(fragment, "Transform")
+			v, err := run(tr, arguments[i], fragment)
+			if err != nil {
+				return nil, err
+			}
+			whole, ok := v.(map[string]any)
+			if !ok {
+				return nil, fault.Of(fault.Validation, "Received malformed response from transform %s::%s", sc.Account, tr)
+			}
+			doc = whole
 		}
 	}
+	doc = maps.Clone(doc)
 	delete(doc, "Transform")
 	return doc, nil
 }

@@ -6,5 +6,6 @@
 //
 // Fn::Length, Fn::ToJsonString, Fn::ForEach and the default value of
 // Fn::FindInMap take the transform AWS::LanguageExtensions, as with AWS.
-// Fn::Transform is refused by the macro's name.
+// Fn::Transform is carried out before, by the engine; here it is refused by the macro's
+// name.
 package intrinsic

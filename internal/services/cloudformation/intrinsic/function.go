@@ -440,5 +440,5 @@ func (s *Scope) toJSON(arg any) (any, error) {
 func (s *Scope) transform(arg any) (any, error) {
 	m, _ := arg.(map[string]any)
 	name, _ := m["Name"].(string)
-	return nil, failed("Transform %s is not supported here: of the macros, AWS::Serverless-2016-10-31 and AWS::LanguageExtensions are, in the template's Transform section", name)
+	return nil, failed("Transform %s is not supported here: what a transform makes cannot ask for another", name)
 }
