@@ -11,12 +11,13 @@ import (
 
 // Source makes identifiers. It is safe for concurrent use.
 type Source struct {
-	mu sync.Mutex
-	r  io.Reader
+	free bool // r is safe for concurrent use
+	mu   sync.Mutex
+	r    io.Reader
 }
 
 // New returns a Source that draws from the operating system.
-func New() *Source { return &Source{r: rand.Reader} }
+func New() *Source { return &Source{r: rand.Reader, free: true} }
 
 // From returns a Source that draws from r; for tests and simulations.
 func From(r io.Reader) *Source { return &Source{r: r} }
@@ -25,9 +26,11 @@ func From(r io.Reader) *Source { return &Source{r: r} }
 // nothing that is handed out after that could be trusted.
 func (s *Source) Bytes(n int) []byte {
 	b := make([]byte, n)
-	s.mu.Lock()
+	if !s.free {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	_, err := io.ReadFull(s.r, b)
-	s.mu.Unlock()
 	if err != nil {
 		panic("ids: no randomness: " + err.Error())
 	}

@@ -19,7 +19,8 @@ type environment struct {
 	pool    *pool
 	e       *engine.Environment
 	log     *logStream
-	done    func() // gives up the folders of code and layers
+	done    func()      // gives up the folders of code and layers
+	spared  func() bool // it will not be killed any more when the server ends
 	expires time.Time
 	used    time.Time // guarded by pool.mu
 
@@ -79,7 +80,8 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 		}
 		return nil, fmt.Errorf("start an environment of %s: %w", k.name, err)
 	}
-	if provisioned { // no invocation waited for it
+	e.spared = context.AfterFunc(pl.ctx, func() { _ = e.e.Process().Kill() }) // how it ends does not matter any more
+	if provisioned {                                                          // no invocation waited for it
 		if !v.json() {
 			e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: success", millis(e.init))
 		}
@@ -147,9 +149,8 @@ func (e *environment) usable(now time.Time) bool { return e.e.Alive() && now.Bef
 
 // close ends the environment and gives up what it held.
 func (e *environment) close() {
-	// Its end was asked for; how it ended does not matter any more.
-	defer context.AfterFunc(e.pool.ps.p.ctx, func() { _ = e.e.Process().Kill() })() // no shutdown phase then
-	_ = e.e.Close()
+	_ = e.e.Close() // its end was asked for; how it ended does not matter any more
+	e.spared()
 	e.done()
 	// The code may have been replaced while this environment used it.
 	ps := e.pool.ps
@@ -204,11 +205,11 @@ func (e *environment) serve(inv *invocation) (out outcome, rest func(), err erro
 		TraceID: inv.trace, FunctionARN: inv.arn, ClientContext: inv.context, Stream: inv.stream,
 	}
 	// The environment ends with the server, not with the caller.
-	res, err := e.e.Invoke(p.ps.p.ctx, event)
+	res, err := e.e.Invoke(context.Background(), event)
+	if p.ps.p.ctx.Err() != nil && (err != nil || res.FunctionError != "" && !e.e.Alive()) {
+		err = errStopping()
+	}
 	if err != nil {
-		if p.ps.p.ctx.Err() != nil {
-			err = errStopping()
-		}
 		return outcome{}, nil, err
 	}
 	p.note(e, res.Duration, res.PeakMemory)
