@@ -42,7 +42,7 @@ func TestSAM(t *testing.T) {
 
 	tail := harness.Follow(t, append(b.env, "PYTHONUNBUFFERED=1"), b.dir, "", b.tool, "logs", "-n", "Hello", "--stack-name", "app", "-t")
 	b.edit("hello/index.js", "greeting somebody", "greeting anybody")
-	b.has(b.run("sync", "--code", "--stack-name", "app"), "Finished syncing Lambda Function Hello")
+	b.has(b.answer("y\n", "sync", "--code", "--stack-name", "app"), "Finished syncing Lambda Function Hello")
 	b.get(url + "/hello")
 	tail.WaitFor("greeting anybody")
 	tail.Kill()
