@@ -8,6 +8,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/edge/protocol"
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/eventstream"
+	"github.com/tierra-cloud/tierra/internal/edge/protocol/hal"
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/httpbind"
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/jsonwire"
 	"github.com/tierra-cloud/tierra/internal/edge/protocol/value"
@@ -27,6 +28,13 @@ func (Codec) Decode(rq *protocol.Request, into any) error { return httpbind.Deco
 
 // Encode implements protocol.Codec.
 func (Codec) Encode(w http.ResponseWriter, rq *protocol.Request, out any) error {
+	if hal.Asked(rq) {
+		held := &hal.Writer{ResponseWriter: w}
+		if err := httpbind.Encode(held, rq, out, format{}); err != nil {
+			return err
+		}
+		return held.Send(rq)
+	}
 	return httpbind.Encode(w, rq, out, format{})
 }
 
