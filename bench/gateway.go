@@ -68,8 +68,9 @@ func (b *bench) gateway() error {
 	return b.manyAPIs(few)
 }
 
-// manyAPIs deploys many APIs, and compares requests to all of them, over all
-// their routes, with requests to one route of a server's only API.
+// manyAPIs deploys many APIs, and compares requests to one of them, and to all of
+// them over all their routes, with requests to a server's only API. The last tells
+// what the processor's caches are worth.
 func (b *bench) manyAPIs(few *gatewayServer) error {
 	note(fmt.Sprintf("deploying %d APIs", manyAPIs))
 	many, err := b.openGateway("many", "--metrics", "127.0.0.1:0")
@@ -108,7 +109,8 @@ func (b *bench) manyAPIs(few *gatewayServer) error {
 		return err
 	}
 	one := few.get("one API with one route", id, "/things/0/17")
-	all := target{fmt.Sprintf("%d APIs with %d routes each, in turn", manyAPIs, manyRoutes), many.addr, func(connection int) (rqs [][]byte) {
+	among := many.get(fmt.Sprintf("one route of %d APIs with %d routes each", manyAPIs, manyRoutes), ids[manyAPIs/2], "/things/0/17")
+	all := target{fmt.Sprintf("all routes of %d APIs with %d routes each, in turn", manyAPIs, manyRoutes), many.addr, func(connection int) (rqs [][]byte) {
 		for i := range ids {
 			path := fmt.Sprintf("/things/%d/17", (i+connection)*2%manyRoutes)
 			rqs = append(rqs, many.get("", ids[(i*7+connection)%manyAPIs], path).requests(0)...)
@@ -116,13 +118,14 @@ func (b *bench) manyAPIs(few *gatewayServer) error {
 		return rqs
 	}}
 	note("loading them")
-	found, err := b.takeTurns([]target{one, all}, 16)
+	targets, goals := []target{one, among, all}, []string{"", "1×", ""}
+	found, err := b.takeTurns(targets, 16)
 	if err != nil {
 		return err
 	}
 	table("One API and many (MOCK, 16 connections)", "what", "per second", "p50", "p99", "throughput of one's", "goal")
 	for i, r := range found {
-		row([]target{one, all}[i].name, fmt.Sprintf("%.0f", r.perSecond), us(r.p50), us(r.p99), fmt.Sprintf("%.2f×", r.perSecond/found[0].perSecond), []string{"", "1×"}[i])
+		row(targets[i].name, fmt.Sprintf("%.0f", r.perSecond), us(r.p50), us(r.p99), fmt.Sprintf("%.2f×", r.perSecond/found[0].perSecond), goals[i])
 	}
 	fmt.Printf("\nMemory per API with %d routes, on the heap after a start and a collection: %.1f KiB (goal: under 100 KiB).\n", manyRoutes, float64(full-empty)/manyAPIs/1024)
 	return nil

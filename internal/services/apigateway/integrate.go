@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -11,7 +12,7 @@ import (
 
 // integration makes a method's integration callable, with the stage's variables
 // put in.
-func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method, known compiled) (integration, error) {
+func (ls *liveStage) integration(r *definition.Resource, path, method string, m *definition.Method, known *compiled) (integration, error) {
 	i := m.Integration
 	switch i.Type {
 	case definition.Mock:
@@ -43,6 +44,7 @@ func (ls *liveStage) integration(r *definition.Resource, path, method string, m 
 
 // invoker invokes a function on behalf of a method.
 func (ls *liveStage) invoker(function, path, method string, i *definition.Integration) *lambdaProxy {
+	function = strings.Clone(function) // without the URI that it is a part of
 	p := &lambdaProxy{area: ls.area, function: function, timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond}
 	if i.Credentials != "" {
 		p.role = new(call.AsRole(i.Credentials, "BackplaneAssumeRoleSession", servicePrincipal, ls.region))

@@ -22,6 +22,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/mapping"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/proxy"
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/route"
+	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
 )
 
 // live is what can be called, in memory: requests read it without a lock and
@@ -259,7 +260,7 @@ func compile(a area, id string, st *stage, d *definition.API) (*liveStage, error
 		}
 		ls.responses[typ] = c
 	}
-	known := compiled{}
+	known := &compiled{templates: map[string]*vtl.Template{}}
 	for _, r := range d.Resources {
 		path := d.Path(r)
 		for method, m := range r.Methods {

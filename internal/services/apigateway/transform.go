@@ -88,25 +88,28 @@ func (all templates) of(typ string) (t *vtl.Template, ok bool) {
 
 // compiled are the templates of a deployment by their text: methods share those
 // that read the same.
-type compiled map[string]*vtl.Template
+type compiled struct {
+	templates map[string]*vtl.Template
+	compiler  vtl.Compiler
+}
 
-func (c compiled) all(texts map[string]string, key func(string) string) templates {
+func (c *compiled) all(texts map[string]string, key func(string) string) templates {
 	out := make(templates, len(texts))
 	for i, typ := range slices.Sorted(maps.Keys(texts)) {
-		t, ok := c[texts[typ]]
+		t, ok := c.templates[texts[typ]]
 		if !ok {
 			var err error
-			if t, err = vtl.Compile(texts[typ]); err != nil {
+			if t, err = c.compiler.Compile(texts[typ]); err != nil {
 				t = nil
 			}
-			c[texts[typ]] = t
+			c.templates[texts[typ]] = t
 		}
 		out[i].typ, out[i].Template = key(typ), t
 	}
 	return out
 }
 
-func compileTransformed(i *definition.Integration, b backend, known compiled) (*transformed, error) {
+func compileTransformed(i *definition.Integration, b backend, known *compiled) (*transformed, error) {
 	t := &transformed{
 		templates: known.all(i.Templates, strings.ToLower), passthrough: i.PassthroughBehavior(), convert: i.Convert, backend: b,
 		timeout: time.Duration(i.TimeoutMillis()) * time.Millisecond,

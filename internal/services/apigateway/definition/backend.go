@@ -160,6 +160,9 @@ func (i *Integration) checkAddress() error {
 
 // Address returns the URI with stage variables put in.
 func (i *Integration) Address(variables map[string]string) string {
+	if !strings.Contains(i.URI, "${") {
+		return i.URI
+	}
 	return stagePart.ReplaceAllStringFunc(i.URI, func(ref string) string {
 		return variables[strings.TrimSuffix(strings.TrimPrefix(ref, "${stageVariables."), "}")]
 	})

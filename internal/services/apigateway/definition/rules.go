@@ -248,10 +248,7 @@ func (i *Integration) functionURI() *regexp.Regexp {
 // Function returns the function that the integration's URI names, with stage
 // variables put in; ok is false if that is not the ARN of a function.
 func (i *Integration) Function(variables map[string]string) (string, bool) {
-	uri := stagePart.ReplaceAllStringFunc(i.URI, func(ref string) string {
-		return variables[strings.TrimSuffix(strings.TrimPrefix(ref, "${stageVariables."), "}")]
-	})
-	m := i.functionURI().FindStringSubmatch(uri)
+	m := i.functionURI().FindStringSubmatch(i.Address(variables))
 	if m == nil {
 		return "", false
 	}

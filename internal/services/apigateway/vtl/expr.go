@@ -107,7 +107,20 @@ done:
 			return nil, nil
 		}
 	}
-	return ref, nil
+	return p.share(p.src[start:p.pos], ref), nil
+}
+
+// share returns the reference that read the same before, if there is one. What is
+// in a string of a macro's call depends on the template.
+func (p *parser) share(text string, ref *reference) *reference {
+	if p.shared == nil || strings.Contains(text, "#") {
+		return ref
+	}
+	if was := p.shared[text]; was != nil {
+		return was
+	}
+	p.shared[text] = ref
+	return ref
 }
 
 // operators by how strongly they bind, the weakest first.
@@ -307,7 +320,7 @@ func (p *parser) quoted(mark byte) (expr, error) {
 	if !strings.ContainsAny(s, "$#") {
 		return constant{s}, nil
 	}
-	in := &parser{src: s, macros: p.macros, t: p.t, depth: p.depth}
+	in := &parser{src: s, macros: p.macros, t: p.t, depth: p.depth, shared: p.shared}
 	nodes, end, err := in.block()
 	if err == nil && end != "" {
 		err = in.fail("#%s without a beginning", end)

@@ -14,6 +14,7 @@ type parser struct {
 	depth  int
 	macros map[string]bool // that the template defines anywhere
 	t      *Template
+	shared map[string]*reference // by how they read; nil shares none
 }
 
 // Error tells what is wrong with a template.

@@ -93,9 +93,24 @@ func (l Limits) withDefaults() Limits {
 var ErrLimit = errors.New("the template takes more than it may")
 
 // Compile reads a template. Its error tells the line.
-func Compile(src string) (*Template, error) {
+func Compile(src string) (*Template, error) { return compile(src, nil) }
+
+// Compiler compiles templates that share what reads the same in them, so that very
+// many take little memory. It must not be used by several goroutines at once; its
+// templates may.
+type Compiler struct{ references map[string]*reference }
+
+// Compile is Compile.
+func (c *Compiler) Compile(src string) (*Template, error) {
+	if c.references == nil {
+		c.references = map[string]*reference{}
+	}
+	return compile(src, c.references)
+}
+
+func compile(src string, shared map[string]*reference) (*Template, error) {
 	t := &Template{}
-	p := &parser{src: src, macros: macroNames(src), t: t}
+	p := &parser{src: src, macros: macroNames(src), t: t, shared: shared}
 	nodes, end, err := p.block()
 	if err != nil {
 		return nil, err

@@ -229,3 +229,36 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+// TestCompiler holds that templates that share references render as they do alone.
+func TestCompiler(t *testing.T) {
+	texts := []string{
+		"$a.b ${a.b} $!a.b $a.get('b') $a['b']", "#set($a.b = 2)$a.b #set($a = 3)$a.b|$a", `#macro(m $x)<$x>#end$a.get("#m('b')") ${x|"$a.b"}`,
+		`#macro(m $x)b#end$a.get("#m('c')") ${x|"$a.b"}`, "$a.b #foreach($a in [1, 2])$a#end$a.b",
+	}
+	scope := func() Vars {
+		m := NewMap()
+		m.Put("b", "c")
+		return Vars{"a": m}
+	}
+	var c Compiler
+	for range 2 {
+		for _, text := range texts {
+			alone, err := Compile(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			shared, err := c.Compile(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			want, err := alone.Render(nil, scope(), Limits{})
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if got, err := shared.Render(nil, scope(), Limits{}); err != nil || string(got) != string(want) {
+				t.Errorf("%s: %q %v, alone %q", text, got, err, want)
+			}
+		}
+	}
+}
