@@ -52,7 +52,7 @@ func (m *macro) renamed(property string, v object, names map[string]string) obje
 	out := object{}
 	for _, k := range keys(v) {
 		if names[k] == "" {
-			refuseProperty(m.id, property, "property %s.%s not defined for resource of type %s", property, k, m.res["Type"])
+			refuseProperty(m.id, property, "Property '%s.%s' is an invalid property.", property, k)
 		}
 		out[names[k]] = v[k]
 	}
@@ -61,8 +61,8 @@ func (m *macro) renamed(property string, v object, names map[string]string) obje
 
 // capacity is a function's CapacityProviderConfig.
 func (m *macro) capacity() any {
-	v, ok := m.props["CapacityProviderConfig"].(object)
-	if !ok {
+	v, _ := m.props["CapacityProviderConfig"].(object)
+	if len(v) == 0 {
 		return nil
 	}
 	return object{"LambdaManagedInstancesCapacityProviderConfig": m.renamed("CapacityProviderConfig", v, map[string]string{

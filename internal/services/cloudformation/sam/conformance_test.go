@@ -76,7 +76,7 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
-		got, err := Transform(n.Value().(map[string]any), Input{Params: manifest.Params, Region: manifest.Region, Partition: manifest.Partition, Managed: manifest.Managed})
+		got, err := Transform(n.Value().(map[string]any), Input{Params: manifest.Params, Region: manifest.Region, Partition: manifest.Partition, Managed: manifest.Managed, Order: n.Keys("Resources")})
 		if err != nil {
 			if c.InScope || os.Getenv("SAM_OUT") != "" {
 				t.Logf("%s: %v", c.Name, err)

@@ -343,7 +343,7 @@ func (m *macro) wait(first, policy string, source, destination end) {
 
 // embedded turns the Connectors of resources into resources of their own.
 func (t *transform) embedded() {
-	for _, id := range keys(t.src) {
+	for _, id := range t.ids() {
 		r, _ := t.src[id].(object)
 		v, has := r["Connectors"]
 		if !has {

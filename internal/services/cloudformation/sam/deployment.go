@@ -66,7 +66,7 @@ func (m *macro) deploymentPreference(alias string) {
 	m.add(group, "AWS::CodeDeploy::DeploymentGroup", attributes, object{
 		"ApplicationName": ref(codeDeployApp), "ServiceRoleArn": role, "AlarmConfiguration": m.alarms(p["Alarms"]),
 		"AutoRollbackConfiguration": object{"Enabled": true, "Events": []any{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}},
-		"DeploymentConfigName":      shifting(p["Type"]), "DeploymentStyle": object{"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"},
+		"DeploymentConfigName":      shifting(m.t.resolve(p["Type"])), "DeploymentStyle": object{"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"},
 		"TriggerConfigurations": or(p["TriggerConfigurations"]),
 	})
 	update := object{"ApplicationName": ref(codeDeployApp), "DeploymentGroupName": ref(group)}
@@ -91,7 +91,7 @@ func shifting(v any) any {
 		if _, ok := branches(v); ok {
 			return shifting(v)
 		}
-		if s, ok := v.(string); ok && !strings.Contains(shiftings, " "+s+" ") {
+		if s, ok := v.(string); !ok || !strings.Contains(shiftings, " "+s+" ") {
 			return v
 		}
 		return sub("CodeDeployDefault.Lambda${ConfigName}", object{"ConfigName": v})

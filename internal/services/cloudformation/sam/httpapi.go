@@ -118,7 +118,7 @@ func (m *macro) describe(body object) {
 
 // httpCORS enters CorsConfiguration into the definition.
 func (m *macro) httpCORS(body object) {
-	v := m.props["CorsConfiguration"]
+	v := m.t.resolve(m.props["CorsConfiguration"])
 	if !truthy(v) {
 		return
 	}

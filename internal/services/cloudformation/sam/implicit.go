@@ -36,7 +36,7 @@ func (t *transform) implicitAPI(f flavour) {
 	}
 	t.src[implicitID] = object{"Type": prefix + f.kind, "Properties": object{"StageName": f.stage, "DefinitionBody": body, managed: true}}
 	a := &attachments{t: t, flavour: f, conditions: map[string]map[string]map[string]string{}}
-	for _, id := range keys(t.src) {
+	for _, id := range t.ids() {
 		r, ok := t.src[id].(object)
 		if kind, _ := typeOf(r); !ok || kind != prefix+"Function" && (kind != prefix+"StateMachine" || f.kind != "Api") {
 			continue
@@ -196,7 +196,7 @@ func (a *attachments) conditionOfImplicit() {
 
 // conditionsOfPaths makes paths conditional whose methods all are.
 func (a *attachments) conditionsOfPaths() {
-	for _, id := range keys(a.t.src) {
+	for _, id := range a.t.ids() {
 		api, ok := a.t.src[id].(object)
 		if kind, _ := typeOf(api); !ok || kind != prefix+a.kind || properties(api)[managed] != true {
 			continue

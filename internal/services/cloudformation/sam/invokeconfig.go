@@ -55,20 +55,25 @@ func (m *macro) destination(id string, config object, r *role) any {
 		refuseProperty(m.id, "EventInvokeConfig", "'Type: %s' must be one of ['SQS', 'SNS', 'EventBridge', 'Lambda', 'S3Bucket']", plain(config["Type"]))
 	}
 	arn := config["Destination"]
-	if list, ok := branches(arn); ok && (isNoValue(list[1]) || isNoValue(list[2])) {
-		refuseProperty(m.id, "EventInvokeConfig", "a Destination that is given only under a condition is not supported yet; give one for both cases.")
+	list, ok := branches(arn)
+	conditional := ok && isNoValue(list[1]) != isNoValue(list[2])
+	if (arn == nil || conditional) && kind != "SQS" && kind != "SNS" {
+		refuseProperty(m.id, "EventInvokeConfig", "Destination is required if Type is not ['SQS', 'SNS']")
 	}
-	if arn == nil {
-		switch kind {
-		case "SQS":
-			m.add(id+"Queue", "AWS::SQS::Queue", m.passed(), object{})
-			arn = getAtt(id+"Queue", "Arn")
-		case "SNS":
-			m.add(id+"Topic", "AWS::SNS::Topic", m.passed(), object{})
-			arn = ref(id + "Topic")
-		default:
-			refuseProperty(m.id, "EventInvokeConfig", "Destination is required if Type is not ['SQS', 'SNS']")
+	switch {
+	case conditional:
+		condition, _ := list[0].(string)
+		given := list[1]
+		if isNoValue(given) {
+			given = list[2]
+		} else { // what is made is there in the other case
+			name := hashed("NOT"+condition, m.id+"EventInvokeConfig")
+			m.t.conditions()[name] = object{"Fn::Not": []any{object{"Condition": condition}}}
+			condition = name
 		}
+		arn = object{"Fn::If": []any{condition, m.madeDestination(id, kind, condition), given}}
+	case arn == nil:
+		arn = m.madeDestination(id, kind, "")
 	}
 	resource := arn
 	if kind == "S3Bucket" {
@@ -76,4 +81,24 @@ func (m *macro) destination(id string, config object, r *role) any {
 	}
 	r.grant(id+strings.TrimSuffix(kind, "Bucket")+"Policy", allow(action, resource))
 	return arn
+}
+
+// madeDestination makes a destination, under a condition if there is one, and
+// returns its ARN.
+func (m *macro) madeDestination(id, kind, condition string) any {
+	attributes := m.passed()
+	if own := m.condition(); condition != "" {
+		if own != "" {
+			both := hashed(own+"AND"+condition, m.id)
+			m.t.conditions()[both] = object{"Fn::And": []any{object{"Condition": own}, object{"Condition": condition}}}
+			condition = both
+		}
+		attributes["Condition"] = condition
+	}
+	if kind == "SQS" {
+		m.add(id+"Queue", "AWS::SQS::Queue", attributes, object{})
+		return getAtt(id+"Queue", "Arn")
+	}
+	m.add(id+"Topic", "AWS::SNS::Topic", attributes, object{})
+	return ref(id + "Topic")
 }

@@ -23,6 +23,9 @@ type Input struct {
 	// Local lets paths of this disk through where a deployment needs packages in
 	// S3: the result shows the path, as a template does before it is packaged.
 	Local bool
+	// Order are the logical ids as the template has them one after the other: what
+	// is wrong is told in this order. Without it they are sorted.
+	Order []string
 }
 
 // Error is a template that the transform refuses, with everything that is wrong.
@@ -98,12 +101,16 @@ type transform struct {
 	// managed maps the names of managed policies to their ARNs.
 	managed map[string]string
 	bad     []Problem
+	place   map[string]int // where a resource stands in the template
 }
 
 // Transform returns the template that doc stands for; doc stays as it is. The
 // error is an *Error.
 func Transform(doc map[string]any, in Input) (map[string]any, error) {
-	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}, connected: map[string][]string{}}
+	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}, connected: map[string][]string{}, place: map[string]int{}}
+	for i, id := range in.Order {
+		t.place[id] = i
+	}
 	t.managed = managedPolicies(in.Partition)
 	for name, arn := range in.Managed {
 		t.managed[name] = arn
@@ -179,7 +186,7 @@ func parameters(doc object, in Input) map[string]any {
 // prepare gives APIs without a definition an empty one, adds the implicit API,
 // and spreads the globals.
 func (t *transform) prepare() {
-	for _, id := range keys(t.src) {
+	for _, id := range t.ids() {
 		r, ok := t.src[id].(object)
 		if !ok {
 			panic(Problem{Text: "Structure of the SAM template is invalid. All 'Resources' must be Objects. If you're using YAML, this may be an indentation issue."})
@@ -191,7 +198,7 @@ func (t *transform) prepare() {
 		}
 	}
 	t.embedded()
-	for _, id := range keys(t.src) {
+	for _, id := range t.ids() {
 		r := t.src[id].(object)
 		kind, _ := typeOf(r)
 		if !strings.HasPrefix(kind, prefix) {
@@ -239,9 +246,30 @@ func (t *transform) order() []string {
 		if a, b := at(out[i]), at(out[j]); a != b {
 			return a < b
 		}
-		return out[i] < out[j]
+		return t.before(out[i], out[j])
 	})
 	return out
+}
+
+// ids are the logical ids of the template's resources, in its order.
+func (t *transform) ids() []string {
+	out := keys(t.src)
+	sort.SliceStable(out, func(i, j int) bool { return t.before(out[i], out[j]) })
+	return out
+}
+
+// before reports whether a resource stands before another. Those that the template
+// does not have itself come last.
+func (t *transform) before(a, b string) bool {
+	i, known := t.place[a]
+	j, both := t.place[b]
+	switch {
+	case known && both:
+		return i < j
+	case known != both:
+		return known
+	}
+	return a < b
 }
 
 func (t *transform) resource(id string) {

@@ -16,7 +16,7 @@ func (m *macro) webSocket() {
 	given, _ := p["Tags"].(object)
 	for k, v := range given {
 		tags[k] = v
-		if p["PropagateTags"] == true {
+		if truthy(p["PropagateTags"]) {
 			passed[k] = v
 		}
 	}
@@ -34,7 +34,7 @@ func (m *macro) webSocket() {
 			stage = m.id + name + "Stage"
 		}
 	}
-	routes, _ := p["Routes"].(object)
+	routes, _ := m.t.resolve(p["Routes"]).(object)
 	if len(routes) == 0 {
 		refuse(m.id, "WebSocket API must have at least one route.")
 	}

@@ -1,0 +1,49 @@
+package sam
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWording is what is said about templates that are wrong: AWS's words, in the
+// order in which the template has the resources.
+func TestWording(t *testing.T) {
+	const start = "Invalid Serverless Application Specification document. Number of errors found: "
+	function := func(more string) string {
+		return "{F: {Type: AWS::Serverless::Function, Properties: {Runtime: nodejs22.x, Handler: i.h, InlineCode: x, " + more + "}}}"
+	}
+	for _, c := range []struct{ resources, want string }{
+		{"{}", "1. Structure of the SAM template is invalid. 'Resources' section is required"},
+		{"{A: 3}", "1. Structure of the SAM template is invalid. All 'Resources' must be Objects. If you're using YAML, this may be an indentation issue."},
+		{"{A: {Type: AWS::Serverless::Function, Properties: []}}", "1. Resource with id [A] is invalid. Attribute 'Properties' should be a map."},
+		{"{Z: {Type: AWS::Serverless::Function}, A: {Type: AWS::Serverless::Function, Properties: {Foo: x}}}",
+			"2. Resource with id [Z] is invalid. Only one of 'InlineCode' or 'CodeUri' can be set. Resource with id [A] is invalid. property Foo not defined for resource of type AWS::Serverless::Function"},
+		{function("Role: 3"), "1. Resource with id [F] is invalid. Property 'Role' should be a string."},
+		{function("Tags: x"), "1. Resource with id [F] is invalid. Property 'Tags' should be a map."},
+		{function("Layers: x"), "1. Resource with id [F] is invalid. Type of property 'Layers' is invalid."},
+		{function("Policies: [S3ReadPolicy: {}]"), "1. Resource with id [F] is invalid. Following required parameters of template 'S3ReadPolicy' don't have values: ['BucketName']"},
+		{function("Events: {E: {Type: Foo}}"), "1. Resource with id [F] is invalid. Event with id [E] is invalid. Resource dict has missing or invalid value for key Type. Event Type is: Foo."},
+		{function("Events: {E: {Type: SQS}}"), "1. Resource with id [FE] is invalid. Missing required property 'Queue'."},
+		{function("Events: {E: {Type: Api, Properties: {Path: /a}}}"), "1. Resource with id [F] is invalid. Event with id [E] is invalid. Property 'Method' is required."},
+		{function("Events: {E: {Type: Schedule, Properties: {Schedule: x, DeadLetterConfig: {Type: SNS}}}}"),
+			"1. Resource with id [F] is invalid. Event with id [FE] is invalid. The only valid value for 'Type' property of DeadLetterConfig is 'SQS'."},
+		{"{A: {Type: AWS::Serverless::Api, Properties: {}}}", "1. Resource with id [A] is invalid. Missing required property 'StageName'."},
+		{"{A: {Type: AWS::Serverless::Api, Properties: {StageName: x, Domain: {DomainName: a}}}}", "1. Resource with id [A] is invalid. Property 'Domain.CertificateArn' is required."},
+		{"{A: {Type: AWS::Serverless::GraphQLApi, Properties: {SchemaInline: x, Auth: {Type: API_KEY}, Functions: {F: {DataSource: D, InlineCode: x}}}}}",
+			"1. Resource with id [F] is invalid. 'Runtime' must be defined as a property in F."},
+		{"{C: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: F}, Destination: {Id: B}, Permissions: [Read]}}, B: {Type: AWS::S3::Bucket}, F: {Type: AWS::Serverless::Function}}",
+			"2. Resource with id [F] is invalid. Only one of 'InlineCode' or 'CodeUri' can be set. Resource with id [C] is invalid. " +
+				"Unable to create connector from AWS::Serverless::Function to AWS::S3::Bucket; it's not supported or the template is invalid."},
+		{strings.Replace(function("Tags: {}"), "{F:", "{FRole: {Type: AWS::SNS::Topic}, F:", 1), "1. Transforming resource with id [F] attempts to create a new resource with id [FRole] " +
+			"and type \"AWS::IAM::Role\". A resource with that id already exists within this template. Please use a different id for that resource."},
+	} {
+		text := "Resources: " + c.resources
+		order := []string{"Z", "A"}
+		_, err := Transform(load(t, text), Input{Region: "us-east-1", Partition: "aws", Order: order})
+		if err == nil {
+			t.Errorf("%s is taken", c.resources)
+		} else if err.Error() != start+c.want {
+			t.Errorf("%s:\n got %v\nwant %s%s", c.resources, err, start, c.want)
+		}
+	}
+}
