@@ -41,6 +41,15 @@ func (r *run) removeStack(ctx context.Context) error {
 		if err := r.publish(tx, r.st.Outputs, nil); err != nil {
 			return err
 		}
+		sets, err := list[changeSetRecord](tx, r.sc.key("changeset", r.st.ID))
+		if err != nil {
+			return err
+		}
+		for _, c := range sets {
+			if err := r.sc.dropNested(tx, c); err != nil {
+				return err
+			}
+		}
 		for _, kind := range []string{"changeset", "drift"} {
 			below := r.sc.key(kind, r.st.ID)
 			for p, err := range tx.Scan(below, data.PrefixEnd(below), false) {

@@ -68,6 +68,9 @@ func (s *Service) changeSet(ctx context.Context, sc scope, nameOrID, stack strin
 			if err != nil {
 				return err
 			}
+			if st == nil && isChangeSetID(nameOrID) { // of a nested stack that is to be made
+				return sc.changeSetByID(rd, nameOrID, &c)
+			}
 			if st == nil {
 				return fault.Of(fault.Validation, "Stack [%s] does not exist", stack)
 			}
@@ -80,15 +83,19 @@ func (s *Service) changeSet(ctx context.Context, sc scope, nameOrID, stack strin
 		if !isChangeSetID(nameOrID) {
 			return fault.Of(fault.Validation, "StackName must be specified if ChangeSetName is not specified as an ARN.")
 		}
-		all, err := list[changeSetRecord](rd, sc.key("changeset"))
-		for _, x := range all {
-			if x.ID == nameOrID {
-				c = x
-			}
-		}
-		return err
+		return sc.changeSetByID(rd, nameOrID, &c)
 	})
 	return c, err
+}
+
+func (sc scope) changeSetByID(rd data.Reader, id string, into **changeSetRecord) error {
+	all, err := list[changeSetRecord](rd, sc.key("changeset"))
+	for _, x := range all {
+		if x.ID == id {
+			*into = x
+		}
+	}
+	return err
 }
 
 func (s *Service) namedChangeSet(ctx context.Context, rq *call.Authorized, set, stack *string) (*changeSetRecord, error) {
@@ -139,10 +146,11 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	if kind == api.ChangeSetTypeCreate {
 		prior, recs = nil, nil
 	}
-	spec, p, err := s.prepare(ctx, rq, wanted{
+	w := wanted{
 		body: in.TemplateBody, url: in.TemplateURL, previous: opt.Val(in.UsePreviousTemplate), params: in.Parameters, capabilities: in.Capabilities,
 		resourceTypes: in.ResourceTypes, tags: in.Tags, role: in.RoleARN, rollback: in.RollbackConfiguration, notifications: in.NotificationARNs,
-	}, prior, name, id)
+	}
+	spec, p, err := s.prepare(ctx, rq, w, prior, name, id)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +159,7 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 		Stack: id, StackName: name, Description: opt.Val(in.Description), Type: kind, OnFailure: opt.Val(in.OnStackFailure),
 		Status: api.ChangeSetStatusCreateComplete, Execute: api.ExecutionStatusAvailable, Created: s.d.Clock.Now(),
 		Spec: *spec, Template: p.tmpl.Description, Token: opt.Val(in.ClientToken),
+		Nests: opt.Val(in.IncludeNestedStacks),
 	}
 	if c.Changes, err = p.compare(recs, prior, spec); err != nil {
 		return nil, err
@@ -171,14 +180,28 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	if kind == api.ChangeSetTypeUpdate && len(c.Changes) == 0 && finishedWell(st.Status) && !p.outputsChanged(recs, st.Outputs) {
 		c.Status, c.Reason, c.Execute = api.ChangeSetStatusFailed, noChanges, api.ExecutionStatusUnavailable
 	}
-	if same, err := s.storeChangeSet(ctx, rq, sc, st, c); err != nil || same != nil {
+	var nested []*changeSetRecord
+	if c.Nests && c.Status == api.ChangeSetStatusCreateComplete {
+		if nested, err = s.nestSets(ctx, rq, c, w); err != nil {
+			return nil, err
+		}
+	}
+	if same, err := s.storeChangeSet(ctx, rq, sc, st, c, nested); err != nil || same != nil {
 		return same, err
 	}
 	return &api.CreateChangeSetOutput{Id: new(c.ID), StackId: new(id)}, nil
 }
 
 // storeChangeSet stores a change set, and the stack that it is to create.
-func (s *Service) storeChangeSet(ctx context.Context, rq *call.Authorized, sc scope, st *stackRecord, c *changeSetRecord) (same *api.CreateChangeSetOutput, err error) {
+func (s *Service) storeChangeSet(ctx context.Context, rq *call.Authorized, sc scope, st *stackRecord, c *changeSetRecord, nested []*changeSetRecord) (same *api.CreateChangeSetOutput, err error) {
+	store := func(tx data.Txn) error {
+		for _, n := range nested {
+			if err := put(tx, sc.changeSetKey(n.Stack, n.Name), n); err != nil {
+				return err
+			}
+		}
+		return put(tx, sc.changeSetKey(c.Stack, c.Name), c)
+	}
 	also := func(tx data.Txn) error {
 		old, err := get[changeSetRecord](tx, sc.changeSetKey(c.Stack, c.Name))
 		if err != nil {
@@ -192,11 +215,11 @@ func (s *Service) storeChangeSet(ctx context.Context, rq *call.Authorized, sc sc
 			// The name of one that was executed is free again: the AWS CLI names
 			// its change sets by the second.
 			if old.Execute == api.ExecutionStatusExecuteComplete {
-				return put(tx, sc.changeSetKey(c.Stack, c.Name), c)
+				return store(tx)
 			}
 			return api.AlreadyExistsException("ChangeSet %s cannot be created because a changeSet with the same name already exists", c.Name)
 		}
-		return put(tx, sc.changeSetKey(c.Stack, c.Name), c)
+		return store(tx)
 	}
 	if st != nil {
 		return same, s.d.Store.Update(ctx, func(tx data.Txn) error { same = nil; return also(tx) })
@@ -230,7 +253,8 @@ func (s *Service) describeChangeSet(ctx context.Context, rq *call.Authorized, in
 		ChangeSetName: new(c.Name), ChangeSetId: new(c.ID), StackId: new(c.Stack), StackName: new(c.StackName), Description: opt.NonZero(c.Description),
 		Parameters: shownParams(&c.Spec), CreationTime: new(c.Created), ExecutionStatus: new(c.Execute), Status: new(c.Status), StatusReason: opt.NonZero(c.Reason),
 		NotificationARNs: []string{}, RollbackConfiguration: &api.RollbackConfiguration{}, Capabilities: c.Spec.Capabilities, Tags: tagList(c.Spec.Tags),
-		Changes: []api.Change{}, IncludeNestedStacks: new(false), OnStackFailure: opt.NonZero(c.OnFailure),
+		Changes: []api.Change{}, IncludeNestedStacks: new(c.Nests), OnStackFailure: opt.NonZero(c.OnFailure),
+		ParentChangeSetId: opt.NonZero(c.Parent), RootChangeSetId: opt.NonZero(c.Root),
 	}
 	for i := from; i < to; i++ {
 		out.Changes = append(out.Changes, c.Changes[i].describe(opt.Val(in.IncludePropertyValues)))
@@ -245,6 +269,7 @@ func (c *change) describe(values bool) api.Change {
 	rc := &api.ResourceChange{
 		Action: new(c.Action), LogicalResourceId: new(c.Logical), PhysicalResourceId: opt.NonZero(c.Physical), ResourceType: new(c.Type),
 		Replacement: opt.NonZero(c.Replacement), PolicyAction: opt.NonZero(c.Policy), Scope: append([]string{}, c.Scope...), Details: []api.ResourceChangeDetail{},
+		ChangeSetId: opt.NonZero(c.Set),
 	}
 	if values {
 		rc.BeforeContext, rc.AfterContext = opt.NonZero(c.Before), opt.NonZero(c.After)
@@ -264,6 +289,9 @@ func (s *Service) executeChangeSet(ctx context.Context, rq *call.Authorized, in 
 	sc := scopeOf(rq.Decoded)
 	c, err := s.namedChangeSet(ctx, rq, in.ChangeSetName, in.StackName)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.ofRoot("executed"); err != nil {
 		return nil, err
 	}
 	st, err := s.taken(ctx, sc, c.Stack)
@@ -324,8 +352,14 @@ func (s *Service) executeChangeSet(ctx context.Context, rq *call.Authorized, in 
 				return api.InvalidChangeSetStatusException("ChangeSet [%s] cannot be executed in its current status of [%s]", c.ID, x.Execute)
 			case x.ID == c.ID:
 				x.Execute = api.ExecutionStatusExecuteComplete
+				if err := sc.dropNested(tx, x); err != nil {
+					return err
+				}
 				err = put(tx, sc.changeSetKey(st.ID, x.Name), x)
 			default:
+				if err := sc.dropNested(tx, x); err != nil {
+					return err
+				}
 				err = tx.Delete(sc.changeSetKey(st.ID, x.Name))
 			}
 			if err != nil {
@@ -346,7 +380,13 @@ func (s *Service) deleteChangeSet(ctx context.Context, rq *call.Authorized, in *
 	if err != nil || c == nil { // one that is gone already is fine
 		return &api.DeleteChangeSetOutput{}, err
 	}
+	if err := c.ofRoot("deleted"); err != nil {
+		return nil, err
+	}
 	return &api.DeleteChangeSetOutput{}, s.d.Store.Update(ctx, func(tx data.Txn) error {
+		if err := sc.dropNested(tx, c); err != nil {
+			return err
+		}
 		return tx.Delete(sc.changeSetKey(c.Stack, c.Name))
 	})
 }
@@ -365,7 +405,8 @@ func (s *Service) listChangeSets(ctx context.Context, rq *call.Authorized, in *a
 		for _, c := range all {
 			out.Summaries = append(out.Summaries, api.ChangeSetSummary{
 				StackId: new(c.Stack), StackName: new(c.StackName), ChangeSetId: new(c.ID), ChangeSetName: new(c.Name), ExecutionStatus: new(c.Execute),
-				Status: new(c.Status), StatusReason: opt.NonZero(c.Reason), CreationTime: new(c.Created), Description: opt.NonZero(c.Description), IncludeNestedStacks: new(false),
+				Status: new(c.Status), StatusReason: opt.NonZero(c.Reason), CreationTime: new(c.Created), Description: opt.NonZero(c.Description), IncludeNestedStacks: new(c.Nests),
+				ParentChangeSetId: opt.NonZero(c.Parent), RootChangeSetId: opt.NonZero(c.Root),
 			})
 		}
 		out.NextToken = next

@@ -19,6 +19,7 @@ type change struct {
 	Scope             []string       `json:",omitempty"`
 	Details           []changeDetail `json:",omitempty"`
 	Before, After     string         `json:",omitempty"` // the contexts, as JSON
+	Set               string         `json:",omitempty"` // the change set of a nested stack
 }
 
 // changeDetail is what an update does to one property.

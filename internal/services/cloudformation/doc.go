@@ -36,9 +36,9 @@
 //   - In-flight resources are let finish when another fails, but for custom
 //     resources and wait conditions, which are cancelled; AWS cancels all.
 //   - A nested stack is updated when its own properties change (its TemplateURL,
-//     say), not at every update of its parent; change sets show it as one resource.
-//     CreateChangeSet's IncludeNestedStacks has no effect for that reason, and
-//     DescribeChangeSet says that it is false.
+//     say), not at every update of its parent, and has a change set only then. The
+//     change sets of nested stacks are deleted when their root is executed, and a
+//     nested stack that is to be made is not there under review before.
 //   - Macros run while the operation is asked for, which answers what they did wrong;
 //     on AWS the stack or change set fails with the same words. No template may ask
 //     for a macro in what another macro returned.

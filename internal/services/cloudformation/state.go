@@ -196,6 +196,10 @@ type changeSetRecord struct {
 	Changes                 []change
 	Import                  map[string]string `json:",omitempty"` // identifiers by logical id
 	Token                   string
+	// Nests says that nested stacks have change sets too. Parent and Root are those
+	// that such a one belongs to, "" for the root itself.
+	Nests        bool   `json:",omitempty"`
+	Parent, Root string `json:",omitempty"`
 }
 
 // exportRecord is an exported value.
