@@ -133,14 +133,15 @@ const (
 )
 
 // enter counts an invocation in, or says that there are too many. leave counts
-// it out. What is provisioned for the version is the account's no more.
-func (ps *pools) enter(reserved *int32, x *pool) (leave func(), err error) {
+// it out. What is provisioned for versions is for these alone, and no more of the
+// account's, or of what the function reserves.
+func (ps *pools) enter(reserved *int32, provisioned int32, x *pool) (leave func(), err error) {
 	n, limit, reason := &ps.running, int64(0), reasonReserved
 	switch {
-	case reserved != nil:
-		limit = int64(*reserved)
 	case x.enter():
 		return x.leave, nil
+	case reserved != nil:
+		limit = int64(*reserved - provisioned)
 	default:
 		n, limit, reason = &ps.account.running, maxConcurrency-ps.account.reserved.Load(), reasonAccount
 	}
@@ -228,7 +229,11 @@ func (f *function) admit(v *version, inv *invocation) (leave func(), err error) 
 	if err != nil {
 		return nil, err
 	}
-	return f.pools.enter(f.rec.Reserved, pool)
+	var provisioned int32
+	if f.rec.Reserved != nil {
+		provisioned = int32(f.rec.requested())
+	}
+	return f.pools.enter(f.rec.Reserved, provisioned, pool)
 }
 
 // run runs an event that was admitted.

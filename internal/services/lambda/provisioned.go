@@ -26,8 +26,8 @@ type provision struct {
 	making  int            // that start
 	failure error          // why the last one could not be had
 	asked   atomic.Bool    // want is not 0
-	// granted is what of the account's concurrency belongs to the version, and
-	// inside the invocations that use it.
+	// granted is what of the concurrency of the account, or of the function if it
+	// reserves some, belongs to the version, and inside the invocations that use it.
 	granted, inside atomic.Int64
 }
 
@@ -47,17 +47,13 @@ func (p *provision) enter() bool {
 func (p *provision) leave() { p.inside.Add(-1) }
 
 // provide sets how many environments there are to be.
-func (p *pool) provide(want int, reserved bool) {
+func (p *pool) provide(want int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.retired {
 		return
 	}
-	granted := want
-	if reserved {
-		granted = 0 // it is the function's already
-	}
-	p.granted.Store(int64(granted))
+	p.granted.Store(int64(want))
 	p.asked.Store(want > 0)
 	if p.want != want {
 		p.want, p.failure = want, nil
@@ -162,7 +158,7 @@ func (ps *pools) provide(f *function) {
 		if x == nil {
 			x = ps.open(v)
 		}
-		x.provide(n, f.rec.Reserved != nil)
+		x.provide(n)
 	}
 }
 

@@ -316,3 +316,24 @@ func TestMemoryBudget(t *testing.T) {
 		t.Errorf("after the end %d bytes are held", n)
 	}
 }
+
+// TestProvisionedOfReserved: what is provisioned is part of what the function
+// reserves; the other versions share what is left of that, which may be nothing.
+func TestProvisionedOfReserved(t *testing.T) {
+	st := newStand(t, realTime)
+	st.custom(t, "f", func(in *api.CreateFunctionRequest) { in.Publish = new(true) })
+	calltest.Must(t, st.World, api.PutFunctionConcurrency, &api.PutFunctionConcurrencyRequest{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(1))})
+	st.answer(t, "f", `{}`)
+	st.provision(t, "f", "1", 1)
+	st.provisioned(t, "f", "1", "READY")
+	st.answer(t, "f:1", `{}`)
+	_, err := st.invoke("f", `{}`)
+	if f := fault.As(err); f == nil || f.Code != "TooManyRequestsException" || f.Fields["Reason"] != reasonReserved {
+		t.Errorf("another version: %v", err)
+	}
+	calltest.Must(t, st.World, api.PutFunctionConcurrency, &api.PutFunctionConcurrencyRequest{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(2))})
+	st.answer(t, "f", `{}`)
+	calltest.Must(t, st.World, api.DeleteFunctionConcurrency, &api.DeleteFunctionConcurrencyRequest{FunctionName: new("f")})
+	st.answer(t, "f", `{}`)
+	st.answer(t, "f:1", `{}`)
+}
