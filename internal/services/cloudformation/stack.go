@@ -288,7 +288,11 @@ func (s *Service) deleteStack(ctx context.Context, rq *call.Authorized, in *api.
 	if st == nil || st.Status == api.StackStatusDeleteComplete || st.Status == api.StackStatusDeleteInProgress {
 		return &call.None{}, nil
 	}
-	if st.Protected {
+	protected, err := s.protected(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if protected {
 		return nil, fault.Of(fault.Validation, "Stack [%s] cannot be deleted while TerminationProtection is enabled", st.Name)
 	}
 	if !deletable(st.Status) {
@@ -334,6 +338,24 @@ func (s *Service) deleteStack(ctx context.Context, rq *call.Authorized, in *api.
 	return &call.None{}, nil
 }
 
+// protected reports whether a stack cannot be deleted. A nested one is protected by its
+// root, but against its own deletion alone: an operation of its parent may delete it.
+func (s *Service) protected(ctx context.Context, st *stackRecord) (is bool, err error) {
+	if st.Parent == "" {
+		return st.Protected, nil
+	}
+	err = s.view(ctx, func(rd data.Reader) error {
+		parent, err := get[stackRecord](rd, st.stackKey(st.Parent))
+		if err != nil || parent != nil && !finished(parent.Status) {
+			return err
+		}
+		root, err := get[stackRecord](rd, st.stackKey(st.root()))
+		is = root != nil && root.Protected
+		return err
+	})
+	return is, err
+}
+
 func (s *Service) updateTerminationProtection(ctx context.Context, rq *call.Authorized, in *api.UpdateTerminationProtectionInput) (*api.UpdateTerminationProtectionOutput, error) {
 	sc, out := scopeOf(rq.Decoded), &api.UpdateTerminationProtectionOutput{}
 	err := s.d.Store.Update(ctx, func(tx data.Txn) error {
@@ -343,6 +365,9 @@ func (s *Service) updateTerminationProtection(ctx context.Context, rq *call.Auth
 		}
 		if st == nil || st.Status == api.StackStatusDeleteComplete {
 			return fault.Of(fault.Validation, "Stack [%s] does not exist", opt.Val(in.StackName))
+		}
+		if st.Parent != "" {
+			return fault.Of(fault.Validation, "Termination protection of the nested stack [%s] is that of its root stack [%s] and can only be changed there", st.Name, st.root())
 		}
 		// A running operation holds the record in memory and would write over it.
 		if !deletable(st.Status) {
