@@ -12,9 +12,11 @@ import (
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
-// ratchet is how many of the recorded cases in scope come out as AWS's transform
-// makes them. It only ever goes up.
-const ratchet = 158
+// How many of the recorded cases come out as AWS's transform makes them: of those in
+// scope, and of all. It only ever goes up. (Three of the others are recorded with
+// their lists in an order that no template can have; one needs the Serverless
+// Application Repository.)
+var ratchets = map[string]int{"": 158, "--all": 262}
 
 // folder finds the conformance data: TIERRA_CONFORMANCE, or beside the repository.
 func folder(t *testing.T) string {
@@ -78,7 +80,7 @@ func TestConformance(t *testing.T) {
 		}
 		got, err := Transform(n.Value().(map[string]any), Input{Params: manifest.Params, Region: manifest.Region, Partition: manifest.Partition, Managed: manifest.Managed, Order: n.Keys("Resources")})
 		if err != nil {
-			if c.InScope || os.Getenv("SAM_OUT") != "" {
+			if c.InScope {
 				t.Logf("%s: %v", c.Name, err)
 			}
 			continue
@@ -87,14 +89,20 @@ func TestConformance(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report, _ := exec.Command(python, filepath.Join(dir, "compare.py"), out).Output() // it fails unless all are equal
-	found := regexp.MustCompile(`semantic (\d+)`).FindSubmatch(report)
-	if found == nil {
-		t.Fatalf("the comparison said: %s", report)
-	}
-	n, _ := strconv.Atoi(string(found[1]))
-	t.Logf("%s", report)
-	if n < ratchet {
-		t.Errorf("%d cases come out as they should, fewer than the %d that did", n, ratchet)
+	for which, ratchet := range ratchets {
+		args := []string{filepath.Join(dir, "compare.py"), out}
+		if which != "" {
+			args = append(args, which)
+		}
+		report, _ := exec.Command(python, args...).Output() // it fails unless all are equal
+		found := regexp.MustCompile(`semantic (\d+)`).FindSubmatch(report)
+		if found == nil {
+			t.Fatalf("the comparison said: %s", report)
+		}
+		n, _ := strconv.Atoi(string(found[1]))
+		t.Logf("%s", report)
+		if n < ratchet {
+			t.Errorf("%s: %d cases come out as they should, fewer than the %d that did", which, n, ratchet)
+		}
 	}
 }

@@ -105,20 +105,20 @@ func (m *macro) alarms(v any) any {
 	bad := func() {
 		refuseProperty(m.id, "DeploymentPreference", "Alarms must be a list")
 	}
-	alarms := eachBranch(v, func(v any) any {
+	_, conditional := branches(v)
+	return eachBranch(v, func(v any) any {
 		list, ok := v.([]any)
 		if !ok {
 			bad()
 		}
 		out := []any{}
 		for _, a := range list {
-			if !isNoValue(a) {
+			if conditional || !isNoValue(a) {
 				out = append(out, object{"Name": a})
 			}
 		}
-		return out
+		return object{"Enabled": true, "Alarms": out}
 	})
-	return object{"Enabled": true, "Alarms": alarms}
 }
 
 // codeDeploy adds the application and the role that gradual deployments share.

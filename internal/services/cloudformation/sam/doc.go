@@ -9,9 +9,14 @@
 // another spelling of it.
 //
 // What is there: Function, Api, HttpApi, WebSocketApi, SimpleTable, LayerVersion,
-// Connector, StateMachine, CapacityProvider, Application (of a URL), Globals; events
-// of the types Api, HttpApi, S3, SNS, SQS, Kinesis, DynamoDB, MSK, SelfManagedKafka,
-// MQ, DocumentDB, Schedule, ScheduleV2, CloudWatchEvent, EventBridgeRule,
-// CloudWatchLogs, Cognito, AlexaSkill, IoTRule. Everything else is refused by name.
-// What there is no room for fails the stack later, by the type that it became.
+// Connector, StateMachine, CapacityProvider, GraphQLApi, Application (of a URL),
+// Globals, every policy template; events of the types Api, HttpApi, S3, SNS, SQS,
+// Kinesis, DynamoDB, MSK, SelfManagedKafka, MQ, DocumentDB, Schedule, ScheduleV2,
+// CloudWatchEvent, EventBridgeRule, CloudWatchLogs, Cognito, AlexaSkill, IoTRule.
+// Applications of the Serverless Application Repository and AlwaysDeploy are refused
+// by name. What there is no room for fails the stack later, by the type that it became.
+//
+// What a template gets wrong is told in AWS's words, resource by resource in the
+// order in which the transform works on them: functions and state machines, APIs, the
+// rest, connectors; among these in the template's order.
 package sam

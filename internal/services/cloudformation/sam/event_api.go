@@ -47,7 +47,7 @@ func (e *event) apiPermission(path, name, stage string) {
 		id = e.id + "Permission" + stage
 	}
 	e.permissionAs(id, "apigateway.amazonaws.com", object{"SourceArn": sub(
-		"arn:"+e.t.in.Partition+":execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/"+verb+wildcards(path),
+		"arn:"+e.t.in.Partition+":execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/"+verb+wildcards(path, true),
 		object{"__ApiId__": e.props["RestApiId"], "__Stage__": "*"})})
 }
 

@@ -61,9 +61,9 @@ func (e *event) httpPermission(path, name string) {
 	case path == defaultRoute:
 		on += "*"
 	case name == "any" || name == anyMethod:
-		on += "*" + wildcards(path)
+		on += "*" + wildcards(path, false)
 	default:
-		on += verb + wildcards(path)
+		on += verb + wildcards(path, false)
 	}
 	if len(path) > 1 {
 		on = strings.TrimSuffix(on, "/")

@@ -45,36 +45,45 @@ func (e *event) startByRule(props object) {
 	e.add(e.id, "AWS::Events::Rule", e.passed(), props)
 }
 
-// deadLetters is where a rule's events go that could not be delivered: the queue
-// that is named, or one that is made (Type: SQS).
+// deadLetters is where a rule's events go that could not be delivered. A queue that
+// is made for them takes them from the rule.
 func (e *event) deadLetters(v any) object {
+	arn, queue := e.deadLetterQueue(v)
+	if queue != "" {
+		e.add(e.id+"QueuePolicy", "AWS::SQS::QueuePolicy", e.passed(), object{"Queues": []any{ref(queue)}, "PolicyDocument": object{
+			"Version": "2012-10-17", "Statement": []any{object{
+				"Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+				"Condition": object{"ArnEquals": object{"aws:SourceArn": getAtt(e.id, "Arn")}},
+			}},
+		}})
+	}
+	return object{"Arn": arn}
+}
+
+// deadLetterQueue returns the ARN of the queue that a DeadLetterConfig names, or of
+// one that is made (Type: SQS), whose logical id it returns too.
+func (e *event) deadLetterQueue(v any) (arn any, made string) {
 	config, _ := v.(object)
 	arn, kind := config["Arn"], config["Type"]
 	switch {
 	case arn != nil && kind != nil:
 		e.failAs("You can either define 'Arn' or 'Type' property of DeadLetterConfig.")
 	case arn != nil:
-		return object{"Arn": arn}
+		return arn, ""
 	case kind == nil:
 		e.failAs("No 'Arn' or 'Type' property provided for DeadLetterConfig.")
 	case kind != "SQS":
 		e.failAs("The only valid value for 'Type' property of DeadLetterConfig is 'SQS'.")
 	}
-	queue := e.id + "Queue"
+	made = e.id + "Queue"
 	if v := config["QueueLogicalId"]; truthy(v) {
 		var ok bool
-		if queue, ok = v.(string); !ok {
+		if made, ok = v.(string); !ok {
 			e.failAs("QueueLogicalId must be a string")
 		}
 	}
-	e.add(queue, "AWS::SQS::Queue", e.passed(), object{})
-	e.add(e.id+"QueuePolicy", "AWS::SQS::QueuePolicy", e.passed(), object{"Queues": []any{ref(queue)}, "PolicyDocument": object{
-		"Version": "2012-10-17", "Statement": []any{object{
-			"Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": getAtt(queue, "Arn"),
-			"Condition": object{"ArnEquals": object{"aws:SourceArn": getAtt(e.id, "Arn")}},
-		}},
-	}})
-	return object{"Arn": getAtt(queue, "Arn")}
+	e.add(made, "AWS::SQS::Queue", e.passed(), object{})
+	return getAtt(made, "Arn"), made
 }
 
 // schedule is a schedule of EventBridge Scheduler (ScheduleV2).
@@ -91,12 +100,9 @@ func (e *event) schedule(service, policy, action string) {
 	target["Arn"] = e.to.arn
 	policies := []any{object{"PolicyName": e.id + policy, "PolicyDocument": allow(action, e.to.arn)}}
 	if v := e.props["DeadLetterConfig"]; truthy(v) {
-		config, ok := v.(object)
-		if !ok || config["Arn"] == nil {
-			e.fail("DeadLetterConfig needs the Arn of a queue.")
-		}
-		target["DeadLetterConfig"] = object{"Arn": config["Arn"]}
-		policies = append(policies, object{"PolicyName": e.id + "SQSPolicy", "PolicyDocument": allow("sqs:SendMessage", config["Arn"])})
+		arn, _ := e.deadLetterQueue(v)
+		target["DeadLetterConfig"] = object{"Arn": arn}
+		policies = append(policies, object{"PolicyName": e.id + "SQSPolicy", "PolicyDocument": allow("sqs:SendMessage", arn)})
 	}
 	if target["RoleArn"] = e.props["RoleArn"]; target["RoleArn"] == nil {
 		e.add(e.id+"Role", "AWS::IAM::Role", e.passed(), object{

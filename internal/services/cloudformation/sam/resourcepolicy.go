@@ -2,14 +2,30 @@ package sam
 
 import (
 	"reflect"
-	"regexp"
 	"strings"
 )
 
-var pathVariable = regexp.MustCompile(`\{([a-zA-Z0-9._-]+|[a-zA-Z0-9._-]+\+|proxy\+)\}`)
-
-// wildcards replaces the variables of a path, as ARNs need it.
-func wildcards(path string) string { return pathVariable.ReplaceAllString(path, "*") }
+// wildcards replaces the variables of a path, as ARNs need it; the greedy ones, as in
+// {path+}, only if asked to, but for {proxy+}.
+func wildcards(path string, greedy bool) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(path, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		plain, more := strings.CutSuffix(name, "+")
+		if len(rest) == len(name) || plain == "" || more && !greedy && plain != "proxy" || strings.Trim(strings.ToLower(plain), "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+			b.WriteByte('{')
+			path = rest
+			continue
+		}
+		b.WriteByte('*')
+		path = after
+	}
+}
 
 // resourcePolicy adds the statements that Auth.ResourcePolicy stands for on a path.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-resourcepolicystatement.html
@@ -21,7 +37,7 @@ func (e *editor) resourcePolicy(p object, path string, stage any) {
 			if name == anyMethod || strings.EqualFold(name, "any") {
 				verb = "*"
 			}
-			on = append(on, sub("execute-api:/${__Stage__}/"+verb+wildcards(path), object{"__Stage__": stage}))
+			on = append(on, sub("execute-api:/${__Stage__}/"+verb+wildcards(path, true), object{"__Stage__": stage}))
 		}
 	}
 	statement := func(effect string, principal any, condition object) object {
