@@ -46,7 +46,7 @@ func doctor(ctx context.Context) error {
 		fmt.Printf("  It cannot hold: %s\n", l)
 	}
 	if report.Tier.PrivateNetwork {
-		fmt.Println("  The network of functions is private with tierra serve (they reach the server, and nothing else), and this machine's own with tierra up; --network private or host says otherwise.")
+		fmt.Println("  The network of functions is private with tierra serve (they reach the server, and what --egress says), and this machine's own with tierra up; --network private or host says otherwise.")
 	} else {
 		fmt.Println("  The network of functions is this machine's own; it gives no private ones.")
 	}

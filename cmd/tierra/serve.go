@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/engine/egress"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/server"
 )
@@ -25,6 +26,7 @@ type serverFlags struct {
 	data, listen, auth, metrics, log, network, egress string
 	templateMemory, functionMemory                    int64 // in MiB
 	strictNetwork                                     bool  // the network was asked for
+	changed                                           func(flag string) bool
 }
 
 const dataHelp = "data folder (default $XDG_DATA_HOME/tierra)"
@@ -36,8 +38,9 @@ func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
 	to.Int32Var(&f.apiRate, "api-rate", 10_000, "requests per second that an account may send to its APIs in a region, and half as many at once; more are throttled")
 	to.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at http://ADDR/metrics and Go's profiles at /debug/pprof/ (off unless given)")
 	chooseVar(to, &f.log, "log", level, "how much to log", "debug", "info", "warn", "error")
-	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: they reach the server and nothing else", "host", "private")
-	to.StringVar(&f.egress, "egress", "none", "what functions in a private network reach besides the server: none, which is all that there is yet")
+	chooseVar(to, &f.network, "network", network, "network of functions; host: they share this machine's, so that a database on localhost is there; private: each has its own, see --egress", "host", "private")
+	to.StringVar(&f.egress, "egress", "internet", "what functions in a private network reach besides the server, over TCP: none; internet: public addresses; ranges of IPv4 addresses, separated by commas (10.1.0.0/16,internet)")
+	f.changed = to.Changed
 	to.Int64Var(&f.functionMemory, "function-memory", defaultFunctionMemory(), "`MiB` that the environments of all functions may hold together: idle ones make room, then invocations are throttled; 0: no limit")
 	to.StringArrayVar(&f.issuers, "issuer", nil, "`ARN=URL` of who issues the tokens of a Cognito user pool, for authorizers; the ARN may end in a star, the keys are at URL/.well-known/jwks.json; repeatable")
 	to.Int64Var(&f.templateMemory, "template-memory", 192, "`MiB` that interpreters started ahead of their functions may hold together; 0: start none ahead")
@@ -59,8 +62,9 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.egress != "none" {
-		return nil, fmt.Errorf("--egress %s is not supported yet: functions in a private network reach this server and nothing else; --network host lets them reach what this machine reaches", f.egress)
+	policy, err := egress.Parse(f.egress)
+	if err != nil {
+		return nil, fmt.Errorf("--egress: %w", err)
 	}
 	issuers := map[string]string{}
 	for _, i := range f.issuers {
@@ -76,7 +80,7 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 		APIRate: f.apiRate,
 		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
 		Issuers: issuers, Version: version, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
-		StrictNetwork: f.strictNetwork, FunctionMemory: f.functionMemory << 20,
+		StrictNetwork: f.strictNetwork, Egress: policy, StrictEgress: f.changed("egress"), FunctionMemory: f.functionMemory << 20,
 	})
 }
 

@@ -1,10 +1,15 @@
 package server
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tierra-cloud/tierra/internal/engine/egress"
+	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 )
 
 // issuer returns the address of who issues the tokens of a user pool: that of the
@@ -20,6 +25,29 @@ func (c *Config) issuer(pool string) string {
 		}
 	}
 	return address
+}
+
+// openEgress opens the way out of private networks that the policy allows.
+func (s *Server) openEgress(tier sandbox.Tier) error {
+	p := s.config.Egress
+	if s.config.Network != sandbox.NetworkPrivate {
+		if s.config.StrictEgress {
+			return errors.New("--egress is for functions in private networks; with --network host they reach what this machine reaches")
+		}
+		return nil
+	}
+	if !p.None() && !tier.Egress {
+		if s.config.StrictEgress {
+			return fmt.Errorf("functions cannot have the egress %s on this machine (tierra doctor says why); --egress none keeps them inside", p)
+		}
+		s.log.Warn("functions reach this server and nothing else, as this machine gives private networks no way out (tierra doctor says why)")
+		p = egress.Policy{}
+	}
+	s.tier += ", egress " + p.String()
+	if !p.None() {
+		s.out = egress.NewGateway(p, "/etc/resolv.conf")
+	}
+	return nil
 }
 
 // outbound is how HTTP integrations reach their backends. It keeps connections

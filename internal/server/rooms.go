@@ -60,7 +60,7 @@ func (s *Server) furnish(ctx context.Context) error {
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate, Key: s.secrets.DataKey,
 		CodeDir: s.folder.code(), Images: images, ImageDir: s.folder.images(), Pull: &image.Puller{Content: images, Transport: s.outbound()},
 		Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network, Memory: s.config.FunctionMemory,
-		Door: s.back, Endpoint: func(sandbox.Network) string { return s.endpoint }})
+		Door: s.back, Egress: s.out, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {
 		return fmt.Errorf("lambda: %w", err)
 	}
@@ -130,6 +130,9 @@ func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 		s.log.Warn("functions share this machine's network, as it gives no private ones")
 	}
 	s.tier += ", network " + string(s.config.Network)
+	if err := s.openEgress(report.Tier); err != nil {
+		return nil, nil, err
+	}
 	catalog, err := engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(s.folder.run(), "runtimes"), Path: s.config.Path, Home: s.config.Home, NodePath: s.config.NodePath, Trust: s.authority.Publish})
 	if err != nil {
 		return nil, nil, fmt.Errorf("unpack the bootstraps: %w", err)

@@ -26,6 +26,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/edge/observe"
 	"github.com/tierra-cloud/tierra/internal/edge/pipeline"
 	"github.com/tierra-cloud/tierra/internal/engine/authority"
+	"github.com/tierra-cloud/tierra/internal/engine/egress"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 	"github.com/tierra-cloud/tierra/internal/gateway/domain"
@@ -55,6 +56,11 @@ type Config struct {
 	// are in the host's, and the log says so.
 	Network       sandbox.Network
 	StrictNetwork bool
+	// Egress is what functions in a private network reach besides this server. Where
+	// this machine does not give it, StrictEgress makes that an error of the start;
+	// else they reach nothing, and the log says so.
+	Egress       egress.Policy
+	StrictEgress bool
 	// FunctionMemory is what the environments of functions may hold together, in
 	// bytes; 0 is no limit.
 	FunctionMemory int64
@@ -101,6 +107,7 @@ type Server struct {
 	// back is the way of functions in a private network to this server, at the
 	// address that it has outside.
 	back   engine.Door
+	out    engine.Egress // nil: they reach nothing else
 	failed chan error
 	undo   []func(context.Context)
 }

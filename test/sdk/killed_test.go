@@ -43,8 +43,9 @@ func TestNetworkOfFunctions(t *testing.T) {
 			t.Skip("this machine gives no private networks")
 		}
 		w.busy(t, mark)
-		await(t, "the function runs", func() bool { return len(havingArgument(mark)) >= 2 })
-		net, err := os.Readlink("/proc/" + havingArgument(mark)[0] + "/ns/net")
+		var running []string
+		await(t, "the function runs", func() bool { running = havingArgument(mark); return len(running) >= 2 })
+		net, err := os.Readlink("/proc/" + running[0] + "/ns/net")
 		if err != nil || (net == own) != c.host {
 			t.Errorf("%v: the function's network is %s, the machine's %s (%v)", c.args, net, own, err)
 		}
@@ -52,9 +53,15 @@ func TestNetworkOfFunctions(t *testing.T) {
 		await(t, "nothing runs", func() bool { return len(havingArgument(mark)) == 0 })
 		w.Restart()
 	}
-	_, stderr, code := harness.Run(t, nil, "serve", "--egress", "internet", "--data", t.TempDir())
-	if code == 0 || !strings.Contains(stderr, "--egress internet is not supported") {
-		t.Errorf("an egress that there is not: %d %q", code, stderr)
+	for _, c := range []struct{ egress, network, want string }{
+		{"everything", "private", `"everything" is neither none, nor internet`},
+		{"169.254.0.0/16", "private", "never reached"},
+		{"internet", "host", "--egress is for functions in private networks"},
+	} {
+		_, stderr, code := harness.Run(t, nil, "serve", "--egress", c.egress, "--network", c.network, "--data", t.TempDir())
+		if code == 0 || !strings.Contains(stderr, c.want) {
+			t.Errorf("an egress that there is not: %d %q, want %s", code, stderr, c.want)
+		}
 	}
 }
 

@@ -217,12 +217,13 @@ func (cfg *Config) template() sandbox.Spec {
 	if cfg.hasDoor() {
 		spec.Loopback = append(spec.Loopback, cfg.Door.Port)
 	}
+	cfg.letOut(&spec)
 	return spec
 }
 
 // kindOf is the same for templates that are interchangeable.
 func kindOf(spec sandbox.Spec) string {
-	return fmt.Sprintf("%q %q %v %d %s %v", spec.Argv, spec.Env, spec.Mounts, spec.TmpBytes, spec.Network, spec.Loopback)
+	return fmt.Sprintf("%q %q %v %d %s %v %p", spec.Argv, spec.Env, spec.Mounts, spec.TmpBytes, spec.Network, spec.Loopback, spec.Egress)
 }
 
 // importsSDK tells whether a Python handler's module names the AWS SDK; loaded

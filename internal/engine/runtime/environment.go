@@ -62,6 +62,8 @@ type Config struct {
 	Network sandbox.Network
 	// Door leads out of a private network; the zero Door does not.
 	Door Door
+	// Egress leads from a private network to the outside; nil: nothing does.
+	Egress Egress
 	// InitTimeout limits the time until the runtime is ready; zero: no limit.
 	InitTimeout time.Duration
 	// Log takes what the function and its extensions write.
@@ -81,12 +83,20 @@ type Config struct {
 }
 
 // Door is a port of a private network's loopback interface behind which somebody
-// outside answers. It is the only way out of that network.
+// outside answers. Besides Egress it is the only way out of that network.
 type Door struct {
 	Port uint16
 	// Serve serves the listener in the background until it is closed, which it is
 	// when the environment ends.
 	Serve func(net.Listener)
+}
+
+// Egress is how functions in a private network reach the outside.
+type Egress interface {
+	// Sandbox is what a function's sandbox has to be started with, always the same.
+	Sandbox() *sandbox.Egress
+	// Serve serves a sandbox in the background until it has ended.
+	Serve(*sandbox.Gateway)
 }
 
 // transport is one way to hand events to a process.
@@ -184,6 +194,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	if cfg.hasDoor() {
 		spec.Loopback = append(spec.Loopback, cfg.Door.Port)
 	}
+	cfg.letOut(&spec)
 	spec.Env = cfg.environ(where)
 	if e.ext != nil {
 		spec.Companions = e.ext.programs(spec.Env)
@@ -223,7 +234,17 @@ func (e *Environment) attend(ctx context.Context, cfg Config) (err error) {
 		all := e.proc.Listeners()
 		cfg.Door.Serve(all[len(all)-1])
 	}
+	if g := e.proc.Gateway(); g != nil {
+		cfg.Egress.Serve(g)
+	}
 	return e.initialise(ctx, cfg)
+}
+
+// letOut opens a sandbox's way to the outside, where there is one.
+func (cfg *Config) letOut(spec *sandbox.Spec) {
+	if cfg.Network == sandbox.NetworkPrivate && cfg.Egress != nil {
+		spec.Egress = cfg.Egress.Sandbox()
+	}
 }
 
 // hasDoor tells whether the function's network has a way out.

@@ -97,6 +97,11 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool, late []str
 		}
 		plan.binds = append(plan.binds, m)
 	}
+	if spec.Egress != nil {
+		if err := l.resolver(plan); err != nil {
+			return nil, err
+		}
+	}
 	for _, target := range late {
 		if err := l.skeleton.point(Mount{Source: l.skeleton.dir, Target: target}); err != nil {
 			return nil, err
@@ -151,6 +156,11 @@ func check(spec Spec) error {
 	}
 	if err := checkCompanions(spec); err != nil {
 		return err
+	}
+	if spec.Egress != nil {
+		if err := spec.Egress.check(); err != nil {
+			return err
+		}
 	}
 	switch spec.Network {
 	case "", NetworkHost, NetworkPrivate:
@@ -243,7 +253,7 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 	case len(report) > 0:
 		return script.failure(report)
 	}
-	if err := p.greet(len(plan.spec.Loopback)); err != nil {
+	if err := p.greet(len(plan.spec.Loopback), plan.spec.Egress != nil); err != nil {
 		return err
 	}
 	p.l.mu.Lock()
@@ -254,13 +264,12 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 }
 
 // greet takes the listeners and the word that all is set up.
-func (p *process) greet(listeners int) error {
+func (p *process) greet(listeners int, egress bool) error {
 	for range listeners {
-		fd, err := receive(p.control)
+		f, err := p.takeSocket()
 		if err != nil {
-			return fmt.Errorf("taking the listener: %w", err)
+			return err
 		}
-		f := os.NewFile(uintptr(fd), "listener")
 		l, err := net.FileListener(f)
 		f.Close()
 		if err != nil {
@@ -268,11 +277,25 @@ func (p *process) greet(listeners int) error {
 		}
 		p.listeners = append(p.listeners, l)
 	}
+	if egress {
+		if err := p.takeGateway(); err != nil {
+			return err
+		}
+	}
 	var b [8]byte
 	if n, err := p.control.Read(b[:]); err != nil || n != 1 || b[0] != 'R' {
 		return errors.New("the sandbox ended while it was set up")
 	}
 	return nil
+}
+
+// takeSocket takes a socket that the script hands out.
+func (p *process) takeSocket() (*os.File, error) {
+	fd, err := receive(p.control)
+	if err != nil {
+		return nil, fmt.Errorf("taking the listener: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "listener"), nil
 }
 
 // receive takes one descriptor that was sent over a socket.
@@ -382,7 +405,7 @@ func (l *launcher) Close() error {
 	if l.cgroups != nil {
 		errs = append(errs, l.cgroups.close())
 	}
-	errs = append(errs, l.machine.Close(), os.RemoveAll(l.skeleton.dir), os.RemoveAll(l.roots.dir))
+	errs = append(errs, l.machine.Close(), os.RemoveAll(l.skeleton.dir), os.RemoveAll(l.resolvConf()), os.RemoveAll(l.roots.dir))
 	return errors.Join(errs...)
 }
 

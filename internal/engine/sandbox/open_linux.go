@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -134,6 +135,9 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 		users: &users{base: userBase + int(h.Sum32()%1024)*userSpan}, live: map[*process]bool{},
 	}
 	l.roots.dir = filepath.Join(cfg.StateDir, "roots")
+	if err := writeFile(l.resolvConf(), resolvConf); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	what := "namespaces as an ordinary user"
 	fix := "use Linux 5.12 or newer and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or run as root"
 	if privileged {
@@ -149,6 +153,10 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 	netErr := l.try(ctx, Spec{Network: NetworkPrivate, Loopback: []uint16{9001}})
 	report.add("private network", netErr, "network namespace with its own loopback interface",
 		"allow network namespaces (sysctl user.max_net_namespaces above 0); until then only the host's network can be used")
+	wayOut := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), 32) // an example's
+	egressErr := l.try(ctx, Spec{Network: NetworkPrivate, Egress: &Egress{Reach: []netip.Prefix{wayOut}}})
+	report.add("egress", egressErr, "connections out of a private network are turned to the server by nftables inside it",
+		"have nf_tables with nat and redir in the kernel (modprobe nft_redir); until then functions in a private network reach the server only")
 	lateErr := l.tryLate(ctx)
 	report.add("start ahead", lateErr, "runtimes are started before it is known for which function",
 		"run as root; until then every environment starts its runtime afresh")
@@ -157,6 +165,7 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 		"run as root, with overlayfs in the kernel; until then images are copied, each into a folder of its own")
 	l.tier = l.describe(netErr == nil, lateErr == nil)
 	l.tier.Overlay = overlayErr == nil
+	l.tier.Egress = egressErr == nil
 	return l, nil
 }
 

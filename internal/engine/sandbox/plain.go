@@ -73,7 +73,7 @@ func (l *plainLauncher) Launch(ctx context.Context, spec Spec) (_ Process, err e
 	if spec.Root != nil {
 		return nil, errors.New("launching: a root of its own is not to be had without namespaces")
 	}
-	if spec.Network == NetworkPrivate || len(spec.Loopback) > 0 {
+	if spec.Network == NetworkPrivate || len(spec.Loopback) > 0 || spec.Egress != nil {
 		return nil, errors.New("launching: a private network is not to be had without namespaces")
 	}
 	if len(spec.Companions) > 0 {
@@ -225,6 +225,9 @@ func (p *plainProcess) Output() *os.File { return p.output }
 
 // Listeners implements Process.
 func (p *plainProcess) Listeners() []net.Listener { return nil }
+
+// Gateway implements Process.
+func (p *plainProcess) Gateway() *Gateway { return nil }
 
 // Done implements Process.
 func (p *plainProcess) Done() <-chan struct{} { return p.done }

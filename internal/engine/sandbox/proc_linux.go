@@ -22,6 +22,7 @@ type process struct {
 	control   *os.File
 	output    *os.File
 	listeners []net.Listener
+	gateway   *Gateway
 	group     *group
 	host      int // the user on the host
 	user      int // the same, until it is given back
@@ -108,6 +109,10 @@ func (p *process) release() error {
 	}
 	for _, l := range p.listeners {
 		l.Close()
+	}
+	if p.gateway != nil {
+		p.gateway.TCP.Close()
+		p.gateway.DNS.Close()
 	}
 	if p.user != 0 {
 		p.l.users.give(p.user)

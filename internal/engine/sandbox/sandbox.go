@@ -43,6 +43,8 @@ type Process interface {
 	// Listeners are the sockets that Spec.Loopback asked for, in its order. They
 	// are closed with the sandbox.
 	Listeners() []net.Listener
+	// Gateway is where what Spec.Egress lets out arrives; nil without.
+	Gateway() *Gateway
 	// Done is closed when the program has ended and everything of the sandbox is gone.
 	Done() <-chan struct{}
 	// Wait blocks until the program has ended and everything of the sandbox is
@@ -154,6 +156,9 @@ type Spec struct {
 	// accepted there is served outside, and nothing else leads out.
 	// It is an error with the host's network.
 	Loopback []uint16
+	// Egress is what is reached beyond a private network; nil: nothing.
+	// It is an error with the host's network.
+	Egress *Egress
 	// Companions are programs that run beside the program, at most MaxCompanions.
 	// They are started first; the program waits for Process.Begin, and the sandbox
 	// goes on when it has ended, until all have or it is killed. The tier without
@@ -218,6 +223,8 @@ type Tier struct {
 	Lacks []string
 	// PrivateNetwork tells whether NetworkPrivate can be asked for.
 	PrivateNetwork bool
+	// Egress tells whether Spec.Egress can be asked for.
+	Egress bool
 	// OwnRoot tells whether Mounts appear at their targets. Where they cannot,
 	// the launcher rewrites the targets in Argv, Env and Dir to the sources.
 	OwnRoot bool

@@ -132,7 +132,7 @@ func inRoot(target string) string { return strings.TrimPrefix(filepath.Clean(tar
 // network raises a private network's loopback interface and hands out the listeners.
 func (p *plan) network(s *script) error {
 	if p.spec.Network != NetworkPrivate {
-		if len(p.spec.Loopback) > 0 {
+		if len(p.spec.Loopback) > 0 || p.spec.Egress != nil {
 			return errors.New("a listener inside needs a private network")
 		}
 		return nil
@@ -146,18 +146,26 @@ func (p *plan) network(s *script) error {
 	for _, port := range p.spec.Loopback {
 		p.listener(s, port)
 	}
+	if p.spec.Egress != nil {
+		p.egress(s)
+	}
 	return nil
 }
 
 // listener opens one port of the private network and hands it out.
-func (p *plan) listener(s *script, port uint16) {
+func (p *plan) listener(s *script, port uint16) { p.handOut(s, unix.SOCK_STREAM, port) }
+
+// handOut is listener for sockets of both kinds.
+func (p *plan) handOut(s *script, kind int, port uint16) {
 	addr := make([]byte, 16)
 	binary.LittleEndian.PutUint16(addr, unix.AF_INET)
 	binary.BigEndian.PutUint16(addr[2:], port)
 	copy(addr[4:], []byte{127, 0, 0, 1})
-	s.call("opening the listener", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM, 0)
+	s.call("opening the listener", unix.SYS_SOCKET, unix.AF_INET, kind, 0)
 	s.call("binding the listener", unix.SYS_BIND, opened, s.put(addr), len(addr))
-	s.call("listening", unix.SYS_LISTEN, opened, 128)
+	if kind == unix.SOCK_STREAM {
+		s.call("listening", unix.SYS_LISTEN, opened, 128)
+	}
 	// struct cmsghdr with one descriptor, struct iovec, struct msghdr.
 	rights := s.put(nil)
 	s.data = append(s.data, unix.UnixRights(opened)...)

@@ -66,7 +66,7 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 	e.e, err = engine.Start(pl.ctx, engine.Config{
 		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.handler(), Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
-		Network: pl.deps.Network, Door: pl.deps.Door, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line, IDs: s.ids,
+		Network: pl.deps.Network, Door: pl.deps.Door, Egress: pl.deps.Egress, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line, IDs: s.ids,
 		Function: engine.Function{Account: k.account, Name: k.name, Version: v.Version, InitializationType: e.initialization()},
 		JSONLogs: v.json(), Events: e.platform, AllEvents: v.json(),
 	})

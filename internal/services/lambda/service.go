@@ -49,6 +49,8 @@ type Deps struct {
 	Network sandbox.Network
 	// Door is where functions in a private network reach the server.
 	Door engine.Door
+	// Egress is how they reach the outside; nil: not at all.
+	Egress engine.Egress
 	// Endpoint is the server's address as a function reaches it in that network,
 	// "http://127.0.0.1:4566"; "" if it cannot.
 	Endpoint func(sandbox.Network) string
