@@ -43,10 +43,15 @@
 // have to work unchanged, with the kernel of the day this was written as upper
 // bound: newer calls are answered as an older kernel would.
 //
+// A private network has a loopback interface only. What Spec.Loopback and
+// Spec.Egress let out are sockets in that network which the server holds
+// (egress_linux.go); they too are made by steps of the script.
+//
 // # Deliberate limits
 //
-// The private /tmp is held in memory, so what is stored there counts against
-// the memory limit. There is no /dev/shm and no /sys, as on AWS. The host's
+// The private /tmp is held in memory, and the kernel charges its pages to whoever
+// writes them: what is stored there counts against the memory limit, which on AWS
+// it does not. Egress is TCP over IPv4 and questions for names. There is no /dev/shm and no /sys, as on AWS. The host's
 // /etc is not visible but for name resolution, time zone and certificates. The
 // kernel must be 5.12 or newer (mount_setattr); on amd64 and arm64 only.
 package sandbox
