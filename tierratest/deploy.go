@@ -70,10 +70,11 @@ func stackName(test string) string {
 // reporter writes what matters of a deployment to the test's log.
 type reporter struct{ t testing.TB }
 
-func (r *reporter) Step(string)         {}
-func (r *reporter) Line(string, string) {}
-func (r *reporter) Done(text string)    { r.t.Helper(); r.t.Log(text) }
-func (r *reporter) Problem(err error)   { r.t.Helper(); r.t.Error(err) }
+func (r *reporter) Step(string)             {}
+func (r *reporter) Line(string, string)     {}
+func (r *reporter) Changes([]client.Change) {}
+func (r *reporter) Done(text string)        { r.t.Helper(); r.t.Log(text) }
+func (r *reporter) Problem(err error)       { r.t.Helper(); r.t.Error(err) }
 
 func (r *reporter) Event(e client.Event) {
 	r.t.Helper()

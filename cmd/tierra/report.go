@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -57,6 +58,44 @@ func (r *report) Step(text string) {
 
 // Done implements deploy.Reporter.
 func (r *report) Done(text string) { r.println(r.colour(32, "✓") + " " + text) }
+
+// Changes implements deploy.Reporter: a line for each resource, those that are
+// replaced marked, with the properties that change.
+func (r *report) Changes(changes []client.Change) {
+	for _, c := range changes {
+		sign, colour := "~", 33
+		switch c.Action {
+		case "Add", "Import":
+			sign, colour = "+", 32
+		case "Remove":
+			sign, colour = "-", 31
+		}
+		line := "  " + r.colour(colour, sign+" "+c.Action) + " " + c.LogicalID + " " + r.colour(2, c.Type)
+		var what []string
+		for _, d := range c.Details {
+			name := d.Attribute
+			if d.Name != "" {
+				name = d.Name
+			}
+			if !slices.Contains(what, name) {
+				what = append(what, name)
+			}
+		}
+		if len(what) == 0 {
+			what = c.Scope
+		}
+		if len(what) > 0 {
+			line += ": " + strings.Join(what, ", ")
+		}
+		switch c.Replacement {
+		case "True":
+			line += " " + r.colour(31, "(replaced)")
+		case "Conditional":
+			line += " " + r.colour(33, "(may be replaced)")
+		}
+		r.println(line)
+	}
+}
 
 // Event implements deploy.Reporter.
 func (r *report) Event(e client.Event) {

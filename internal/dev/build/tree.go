@@ -166,3 +166,12 @@ func dependsOn(doc []byte, production bool) (bool, error) {
 	}
 	return len(p.Dependencies) > 0 || !production && len(p.DevDependencies) > 0, nil
 }
+
+// Zip packs a folder as it is.
+func Zip(dir string) ([]byte, error) {
+	t := newTree()
+	if err := t.walk("", dir, nil); err != nil {
+		return nil, err
+	}
+	return t.zip()
+}

@@ -217,6 +217,18 @@ func (c *Client) CreateBucket(ctx context.Context, bucket string) error {
 	return resp.Body.Close()
 }
 
+// HasBucket reports whether a bucket exists.
+func (c *Client) HasBucket(ctx context.Context, bucket string) (bool, error) {
+	resp, err := c.send(ctx, request{service: "s3", method: "HEAD", path: "/" + bucket})
+	if e, ok := err.(*Error); ok && e.Status == http.StatusNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, resp.Body.Close()
+}
+
 // HasObject reports whether a key exists.
 func (c *Client) HasObject(ctx context.Context, bucket, key string) (bool, error) {
 	resp, err := c.send(ctx, request{service: "s3", method: "HEAD", path: "/" + bucket + "/" + escapePath(key)})

@@ -73,11 +73,37 @@ func (c *Client) Resources(ctx context.Context, stack string) ([]Resource, error
 	return out.Resources, err
 }
 
+// MaxTemplateBody is the size of a template that a request can hold, in bytes;
+// larger ones are named by an address.
+const MaxTemplateBody = 51_200
+
 // Deployment is what a stack is to become.
 type Deployment struct {
-	Stack      string
-	Template   string
-	Parameters map[string]string
+	Stack       string
+	Template    string
+	TemplateURL string // in the place of Template, unless it is ""
+	Parameters  map[string]string
+	Tags        map[string]string
+	Protect     bool // termination protection
+	// Changes is told what will happen to a stack that is there, before it does;
+	// nil: nobody.
+	Changes func([]Change)
+}
+
+// Change is what will happen to a resource.
+type Change struct {
+	Action      string   `xml:"ResourceChange>Action"` // Add, Modify, Remove, Import, Dynamic
+	LogicalID   string   `xml:"ResourceChange>LogicalResourceId"`
+	Type        string   `xml:"ResourceChange>ResourceType"`
+	Replacement string   `xml:"ResourceChange>Replacement"` // True, False, Conditional
+	Scope       []string `xml:"ResourceChange>Scope>member"`
+	Details     []Detail `xml:"ResourceChange>Details>member"`
+}
+
+// Detail is the part of a resource that changes.
+type Detail struct {
+	Attribute string `xml:"Target>Attribute"` // Properties, Metadata, Tags, …
+	Name      string `xml:"Target>Name"`
 }
 
 // ErrNoChange says that a stack is what it is to become.
@@ -106,10 +132,21 @@ func (c *Client) Deploy(ctx context.Context, d Deployment, progress func(Event))
 	}
 	name := "up-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	v := url.Values{
-		"StackName": {d.Stack}, "ChangeSetName": {name}, "ChangeSetType": {kind}, "TemplateBody": {d.Template},
+		"StackName": {d.Stack}, "ChangeSetName": {name}, "ChangeSetType": {kind},
 		"Capabilities.member.1": {"CAPABILITY_IAM"}, "Capabilities.member.2": {"CAPABILITY_NAMED_IAM"}, "Capabilities.member.3": {"CAPABILITY_AUTO_EXPAND"},
 	}
+	if d.TemplateURL != "" {
+		v.Set("TemplateURL", d.TemplateURL)
+	} else {
+		v.Set("TemplateBody", d.Template)
+	}
 	i := 0
+	for k, val := range d.Tags {
+		i++
+		v.Set(fmt.Sprintf("Tags.member.%d.Key", i), k)
+		v.Set(fmt.Sprintf("Tags.member.%d.Value", i), val)
+	}
+	i = 0
 	for k, val := range d.Parameters {
 		i++
 		v.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i), k)
@@ -132,41 +169,61 @@ func (c *Client) Deploy(ctx context.Context, d Deployment, progress func(Event))
 	if err := c.Query(ctx, cloudformation, version, "CreateChangeSet", v, &set); err != nil {
 		return nil, err
 	}
-	if err := c.ready(ctx, set.ID, d.Stack, kind); err != nil {
+	changes, err := c.ready(ctx, set.ID, d.Stack, kind)
+	if err != nil {
 		return old, err
+	}
+	if d.Changes != nil && kind == "UPDATE" {
+		d.Changes(changes)
 	}
 	if err := c.Query(ctx, cloudformation, version, "ExecuteChangeSet", url.Values{"ChangeSetName": {set.ID}, "StackName": {d.Stack}}, nil); err != nil {
 		return nil, err
 	}
-	return c.settle(ctx, set.StackID, seen, progress)
+	s, err := c.settle(ctx, set.StackID, seen, progress)
+	if err == nil && d.Protect {
+		err = c.Query(ctx, cloudformation, version, "UpdateTerminationProtection", url.Values{"StackName": {d.Stack}, "EnableTerminationProtection": {"true"}}, nil)
+	}
+	return s, err
 }
 
-// ready waits until a change set is computed.
-func (c *Client) ready(ctx context.Context, id, stack, kind string) error {
+// ready waits until a change set is computed, and returns its changes.
+func (c *Client) ready(ctx context.Context, id, stack, kind string) ([]Change, error) {
+	var all []Change
+	token := ""
 	for {
 		var set struct {
-			Status string `xml:"Status"`
-			Reason string `xml:"StatusReason"`
+			Status  string   `xml:"Status"`
+			Reason  string   `xml:"StatusReason"`
+			Changes []Change `xml:"Changes>member"`
+			Next    string   `xml:"NextToken"`
 		}
-		if err := c.Query(ctx, cloudformation, version, "DescribeChangeSet", url.Values{"ChangeSetName": {id}}, &set); err != nil {
-			return err
+		v := url.Values{"ChangeSetName": {id}}
+		if token != "" {
+			v.Set("NextToken", token)
+		}
+		if err := c.Query(ctx, cloudformation, version, "DescribeChangeSet", v, &set); err != nil {
+			return nil, err
 		}
 		switch set.Status {
 		case "CREATE_COMPLETE":
-			return nil
+			all = append(all, set.Changes...)
+			if token = set.Next; token == "" {
+				return all, nil
+			}
+			continue
 		case "FAILED":
 			// What was made for the change set only is not left behind.
 			_ = c.Query(ctx, cloudformation, version, "DeleteChangeSet", url.Values{"ChangeSetName": {id}}, nil)
 			if strings.Contains(set.Reason, "didn't contain changes") || strings.Contains(set.Reason, "No updates are to be performed") {
-				return ErrNoChange
+				return nil, ErrNoChange
 			}
 			if kind == "CREATE" {
 				_ = c.Query(ctx, cloudformation, version, "DeleteStack", url.Values{"StackName": {stack}}, nil)
 			}
-			return errors.New(set.Reason)
+			return nil, errors.New(set.Reason)
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

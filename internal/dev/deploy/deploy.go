@@ -5,6 +5,8 @@ package deploy
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +29,8 @@ type Reporter interface {
 	Step(text string)
 	// Done ends the present step with what came of it.
 	Done(text string)
+	// Changes is what an update of a stack will do.
+	Changes([]client.Change)
 	// Event is a step of the stack.
 	Event(client.Event)
 	// Line is a line of a function's log.
@@ -76,7 +80,13 @@ func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
 	}
 	u.Report.Step("Deploying the stack " + u.Stack)
 	began := time.Now()
-	stack, err := u.Client.Deploy(ctx, client.Deployment{Stack: u.Stack, Template: text, Parameters: u.Parameters}, u.Report.Event)
+	d := client.Deployment{Stack: u.Stack, Template: text, Parameters: u.Parameters, Changes: u.Report.Changes}
+	if len(text) > client.MaxTemplateBody {
+		if d.TemplateURL, err = u.template(ctx, text); err != nil {
+			return nil, fmt.Errorf("upload the template: %w", err)
+		}
+	}
+	stack, err := u.Client.Deploy(ctx, d, u.Report.Event)
 	unchanged := errors.Is(err, client.ErrNoChange)
 	if err != nil && !unchanged {
 		return nil, err
@@ -162,9 +172,21 @@ func round(d time.Duration) time.Duration {
 	return d.Round(time.Millisecond)
 }
 
+// template puts a template into the bucket of artefacts and returns its address.
+func (u *Up) template(ctx context.Context, text string) (string, error) {
+	sum := sha256.Sum256([]byte(text))
+	at, err := u.put(ctx, hex.EncodeToString(sum[:])+".template", "text/plain", []byte(text))
+	return u.Client.Endpoint + "/" + at.bucket + "/" + at.key, err
+}
+
 // upload puts a package into the bucket of artefacts under its hash.
 func (u *Up) upload(ctx context.Context, p *build.Package) (location, error) {
-	at := location{bucket: "tierra-artifacts-" + u.Account + "-" + u.Client.Region, key: u.Stack + "/" + p.Hash + ".zip"}
+	return u.put(ctx, p.Hash+".zip", "application/zip", p.Zip)
+}
+
+// put puts a file into the bucket of artefacts, unless there is one of that name.
+func (u *Up) put(ctx context.Context, name, kind string, body []byte) (location, error) {
+	at := location{bucket: "tierra-artifacts-" + u.Account + "-" + u.Client.Region, key: u.Stack + "/" + name}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.bucket {
@@ -177,7 +199,7 @@ func (u *Up) upload(ctx context.Context, p *build.Package) (location, error) {
 	if err != nil || there {
 		return at, err
 	}
-	return at, u.Client.PutObject(ctx, at.bucket, at.key, "application/zip", p.Zip)
+	return at, u.Client.PutObject(ctx, at.bucket, at.key, kind, body)
 }
 
 // publish uploads a website's folder and, where asked, the stack's outputs.
@@ -229,6 +251,19 @@ func (u *Up) Functions(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// Source returns the folder that a function is built from, by its logical id, or
+// "" if nothing of this disk is.
+func (u *Up) Source(id string) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, f := range u.app.functions {
+		if f.LogicalID == id {
+			return f.Source
+		}
+	}
+	return ""
 }
 
 // Tail passes the functions' logs on until ctx ends.

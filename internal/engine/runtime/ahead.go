@@ -181,7 +181,7 @@ var startVariables = [...]string{
 // different from one that was started for it.
 func (t *Templates) fits(cfg *Config) bool {
 	if t.cfg.Memory <= 0 || cfg.Launcher != t.cfg.Launcher || !cfg.Launcher.Tier().StartAhead ||
-		cfg.Runtime.Protocol != Framed || cfg.Runtime.Family == "ruby" || len(cfg.Mounts) > 0 {
+		cfg.Runtime.Protocol != Framed || cfg.Runtime.Family == "ruby" || cfg.Runtime.debugger != nil || len(cfg.Mounts) > 0 {
 		return false
 	}
 	if names, err := externalExtensions(cfg.Layers); err != nil || len(names) > 0 {

@@ -48,6 +48,7 @@ type Choice struct {
 	// needsClient tells that the package has to bring what executes it.
 	needsClient bool
 	image       *Image
+	debugger    *Debugger
 }
 
 // UnavailableError tells that nothing on this machine executes a runtime.
@@ -321,11 +322,11 @@ func (c *Choice) argv(cfg Config) []string {
 	}
 	switch c.Family {
 	case "python":
-		return []string{c.Path, runtimeRoot + "/bootstrap.py"}
+		return append(append([]string{c.Path}, c.debugFlags()...), runtimeRoot+"/bootstrap.py")
 	case "ruby":
 		return []string{c.Path, runtimeRoot + "/bootstrap.rb"}
 	case "nodejs":
-		argv := []string{c.Path}
+		argv := append([]string{c.Path}, c.debugFlags()...)
 		if mb := int(cfg.Memory >> 20); mb > 0 {
 			// As on AWS: an interpreter that knows its limits collects garbage
 			// rather than being killed.

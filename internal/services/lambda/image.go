@@ -204,6 +204,9 @@ func (s *Service) program(ctx context.Context, k key, v *version) (choice engine
 	if choice, err = s.runtimes.Resolve(ctx, v.Runtime); err != nil {
 		return choice, "", nil, fmt.Errorf("runtime of %s: %w", k.name, err)
 	}
+	if choice, err = s.plane.attach(ctx, k, choice); err != nil {
+		return choice, "", nil, err
+	}
 	if dir, done, err = s.code(ctx, k.area(), v.Hash); err != nil {
 		return choice, "", nil, fmt.Errorf("code of %s: %w", k.name, err)
 	}

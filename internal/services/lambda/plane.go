@@ -23,6 +23,7 @@ type plane struct {
 	pools    sync.Map // key to *pools
 	accounts sync.Map // area to *account
 	memory   memory
+	debug    sync.Map // key to *debugged
 
 	closing chan struct{}
 	once    sync.Once
@@ -296,7 +297,10 @@ func (ps *pools) pool(v *version) (*pool, error) {
 // open makes the pool of a version; ps is locked. Once the server stops, its
 // environments end when they are idle.
 func (ps *pools) open(v *version) *pool {
-	x := &pool{ps: ps, v: v}
+	x := &pool{ps: ps, v: v, soft: ps.p.soft}
+	if ps.p.debugs(ps.key) != nil {
+		x.v, x.soft = v.unhurried(), 1
+	}
 	select {
 	case <-ps.p.closing:
 		x.retired = true

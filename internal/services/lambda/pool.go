@@ -11,8 +11,9 @@ import (
 
 // pool is the environments of one version in one state of its configuration.
 type pool struct {
-	ps *pools
-	v  *version
+	ps   *pools
+	v    *version
+	soft int // how many environments are started at once; 1: there is never another
 
 	mu      sync.Mutex
 	idle    []*environment // the one used last is the last
@@ -85,7 +86,7 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 	}
 	w := &waiter{make(chan grant, 1)}
 	p.waiting = append(p.waiting, w)
-	start := p.total < p.ps.p.soft
+	start := p.total < p.soft
 	if start {
 		p.count(1)
 	}
@@ -130,6 +131,8 @@ func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) 
 		switch {
 		case !slices.Contains(p.waiting, w):
 			start = false // it is granted in this moment
+		case p.soft == 1 && p.total > 0:
+			start = false // there is one, and no other
 		case begun:
 			start = p.starts == 0
 		default:
@@ -275,6 +278,9 @@ func (p *pool) retire() {
 
 // reap ends environments that were not used since a time.
 func (p *pool) reap(since time.Time) {
+	if p.soft == 1 {
+		return // somebody is attached to it
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0

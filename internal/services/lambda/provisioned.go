@@ -50,7 +50,7 @@ func (p *provision) leave() { p.inside.Add(-1) }
 func (p *pool) provide(want int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.retired {
+	if p.retired || p.soft == 1 {
 		return
 	}
 	p.granted.Store(int64(want))

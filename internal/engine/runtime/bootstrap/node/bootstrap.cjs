@@ -23,6 +23,9 @@ let whenEmpty = null; // what to do when the event loop runs empty
 
 // ---- messages
 
+// Under a debugger the event loop goes on between events, as it hears the editor.
+const debugged = process.execArgv.some((a) => a.startsWith('--inspect'));
+
 let input = Buffer.allocUnsafeSlow(16 * 1024);
 let output = Buffer.allocUnsafeSlow(16 * 1024);
 
@@ -38,9 +41,9 @@ function readSome(buf, at) {
   }
 }
 
-// receive returns a buffer that holds a message's body from 5 to end.
-function receive() {
-  let have = 0;
+// receive returns a buffer that holds a message's body from 5 to end; input has
+// the beginning of it.
+function receive(have) {
   while (have < 5) have += readSome(input, have);
   const end = 5 + input.readUInt32LE(0);
   let buf = input;
@@ -361,8 +364,16 @@ let traced = false;
 
 let handler;
 
-function next() {
-  const { buf, end } = receive();
+function next(have = 0) {
+  if (debugged && have === 0) {
+    fs.read(FD, input, 0, 1, null, (e, n) => {
+      if (!e && n > 0) next(n);
+      else if (e && (e.code === 'EINTR' || e.code === 'EAGAIN')) setImmediate(next);
+      else process.reallyExit(0);
+    });
+    return;
+  }
+  const { buf, end } = receive(have);
   whenEmpty = null;
   const deadline = buf.readDoubleLE(5);
   let at = 33;
