@@ -110,6 +110,7 @@ func (b *bench) fleet() error {
 	row("of this beyond the function's own process: in the server", per(holding.server-held.server))
 	row("of this beyond the function's own process: other processes", per(holding.beside-held.beside))
 	row("of this beyond the function's own process: the kernel's for the control groups", per(holding.kernel-held.kernel))
+	row("beyond the function's own process in all (goal: at most 1 MiB)", per(holding.server-held.server+holding.beside-held.beside+holding.kernel-held.kernel))
 	row("resident memory of the server with them", fmt.Sprintf("%.1f MiB", rss))
 	return nil
 }
