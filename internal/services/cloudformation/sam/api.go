@@ -144,9 +144,9 @@ func (m *macro) endpoint(rest object, v any) {
 	case upper && mixed:
 		refuse(m.id, "'VPCEndpointIds' and 'VpcEndpointIds' cannot be used together in EndpointConfiguration.")
 	case upper:
-		out["VpcEndpointIds"] = config["VPCEndpointIds"]
+		out["VpcEndpointIds"] = or(config["VPCEndpointIds"])
 	case mixed:
-		out["VpcEndpointIds"] = config["VpcEndpointIds"]
+		out["VpcEndpointIds"] = or(config["VpcEndpointIds"])
 	}
 	if v, has := config["IpAddressType"]; has {
 		out["IpAddressType"] = v

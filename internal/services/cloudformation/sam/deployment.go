@@ -30,19 +30,14 @@ func (m *macro) deploymentPreference(alias string) {
 	if !ok {
 		refuseProperty(m.id, "DeploymentPreference", "'DeploymentPreference' should be a map.")
 	}
-	for _, k := range keys(p) {
-		if !strings.Contains(" Enabled Type Alarms Hooks Role PassthroughCondition TriggerConfigurations ", " "+k+" ") {
-			refuseProperty(m.id, "DeploymentPreference", "property DeploymentPreference.%s not defined for resource of type %s", k, m.res["Type"])
-		}
-	}
 	if on := m.t.resolve(p["Enabled"]); on == false || on == "false" || on == "False" {
 		return
 	}
+	if p["Type"] == nil {
+		refuseProperty(m.id, "DeploymentPreference", "'DeploymentPreference' is missing required Property 'Type'")
+	}
 	if alias == "" {
 		refuseProperty(m.id, "DeploymentPreference", "'DeploymentPreference' requires AutoPublishAlias property to be specified.")
-	}
-	if p["Type"] == nil {
-		refuseProperty(m.id, "DeploymentPreference", "'Type' property in 'DeploymentPreference' is missing.")
 	}
 	condition := ""
 	if through := m.t.resolve(p["PassthroughCondition"]); through == true || through == "true" || through == "True" {

@@ -156,7 +156,7 @@ func (m *macro) code() any {
 	case nil, "", "Zip":
 		switch {
 		case p["InlineCode"] != nil:
-			code = object{"ZipFile": p["InlineCode"]}
+			code = object{"ZipFile": m.t.resolve(p["InlineCode"])}
 		case p["CodeUri"] != nil:
 			code = m.s3Location(p["CodeUri"], "CodeUri")
 		default:
