@@ -274,7 +274,7 @@ func (x *terraform) secret() {
 
 func (x *terraform) key() {
 	c := kms.NewFromConfig(x.cfg)
-	id := does(x, c.CreateKey, &kms.CreateKeyInput{Description: aws.String("terraform"), KeyUsage: "ENCRYPT_DECRYPT", CustomerMasterKeySpec: "SYMMETRIC_DEFAULT"}).KeyMetadata.KeyId
+	id := does(x, c.CreateKey, &kms.CreateKeyInput{Description: aws.String("terraform"), KeyUsage: "ENCRYPT_DECRYPT", KeySpec: "SYMMETRIC_DEFAULT"}).KeyMetadata.KeyId
 	does(x, c.DescribeKey, &kms.DescribeKeyInput{KeyId: id})
 	does(x, c.GetKeyPolicy, &kms.GetKeyPolicyInput{KeyId: id, PolicyName: aws.String("default")})
 	does(x, c.GetKeyRotationStatus, &kms.GetKeyRotationStatusInput{KeyId: id})

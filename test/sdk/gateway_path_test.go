@@ -230,7 +230,7 @@ func testCanaryPath(t *testing.T, p path) {
 
 // testCachePath: the stage's cache answers, is passed over by who may, and flushed.
 func testCachePath(t *testing.T, p path) {
-	if p.text("/unique?q=a") == p.text("/unique?q=a") {
+	if one, two := p.text("/unique?q=a"), p.text("/unique?q=a"); one == two {
 		t.Error("it is cached before it is switched on")
 	}
 	p.set("replace /~1unique/GET/caching/enabled true")

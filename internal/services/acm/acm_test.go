@@ -54,9 +54,9 @@ func pemOf(typ string, der []byte) []byte {
 // chain is a root, what it signed, and a certificate for api.example.com below
 // that, valid around now.
 type chain struct {
-	root, middle, leaf, other []byte // PEM
-	key, rsaKey, pkcs8        []byte
-	rsaLeaf, expired          []byte
+	root, middle, leaf []byte // PEM
+	key, rsaKey, pkcs8 []byte
+	rsaLeaf, expired   []byte
 }
 
 func newChain(t *testing.T, now time.Time) *chain {

@@ -273,9 +273,10 @@ func snippets(v any, eval *intrinsic.Scope, run macro) (any, error) {
 // transformOf reads the name and the parameters of a transform, whose values may
 // refer to the template's parameters.
 func transformOf(arg any, eval *intrinsic.Scope) (name string, params map[string]any, err error) {
-	m, ok := arg.(map[string]any)
-	if name, ok = m["Name"].(string); !ok || name == "" {
-		return "", nil, invalid(errors.New("Template error: every Fn::Transform object requires a Name"))
+	m, _ := arg.(map[string]any)
+	name, _ = m["Name"].(string)
+	if name == "" {
+		return "", nil, invalid(&saidError{"Template error: every Fn::Transform object requires a Name"})
 	}
 	params = map[string]any{}
 	if given, has := m["Parameters"]; has {
@@ -283,8 +284,9 @@ func transformOf(arg any, eval *intrinsic.Scope) (name string, params map[string
 		if err != nil {
 			return "", nil, invalid(err)
 		}
+		var ok bool
 		if params, ok = v.(map[string]any); !ok {
-			return "", nil, invalid(fmt.Errorf("Template error: the Parameters of the transform %s must be an object", name)) //nolint:staticcheck // AWS's words
+			return "", nil, invalid(&saidError{"Template error: the Parameters of the transform " + name + " must be an object"})
 		}
 	}
 	return name, params, nil

@@ -73,7 +73,6 @@ func (a area) key(parts ...string) []byte {
 
 func (a area) repositories() []byte          { return a.key("repository") }
 func (a area) repository(name string) []byte { return a.key("repository", name) }
-func (a area) layers(name string) []byte     { return a.key("layer", name) }
 func (a area) layer(name string, d image.Digest) []byte {
 	return a.key("layer", name, string(d))
 }

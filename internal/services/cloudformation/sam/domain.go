@@ -21,7 +21,7 @@ func (m *macro) customDomain(endpoints []string, v2 bool) *customDomain {
 	if !truthy(m.props["Domain"]) {
 		return nil
 	}
-	config, ok := m.t.resolve(m.props["Domain"]).(object)
+	config, _ := m.t.resolve(m.props["Domain"]).(object)
 	for _, k := range []string{"DomainName", "CertificateArn"} {
 		if config[k] == nil && v2 {
 			refuseProperty(m.id, "Domain", "Custom Domains only works if both DomainName and CertificateArn are provided.")
@@ -31,6 +31,7 @@ func (m *macro) customDomain(endpoints []string, v2 bool) *customDomain {
 	}
 	d := &customDomain{config: config, endpoint: "REGIONAL", v2: v2}
 	if v := config["EndpointConfiguration"]; v != nil {
+		var ok bool
 		if d.endpoint, ok = v.(string); !ok || !strings.Contains(" "+strings.Join(endpoints, " ")+" ", " "+d.endpoint+" ") {
 			refuse(m.id, "EndpointConfiguration for Custom Domains must be one of ['%s'].", strings.Join(endpoints, "', '"))
 		}
