@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -54,13 +55,28 @@ func (s *Server) openEgress(tier sandbox.Tier) error {
 // for as many requests as one backend is likely to get at once, and leaves
 // compression to caller and backend.
 func (s *Server) outbound() http.RoundTripper {
-	t := &http.Transport{
+	t := newTransport()
+	s.later(t.CloseIdleConnections)
+	return t
+}
+
+// outboundWith is how they reach them with a client certificate; who asks for it
+// closes it.
+func outboundWith(c *tls.Certificate) http.RoundTripper {
+	t := newTransport()
+	t.TLSClientConfig = &tls.Config{
+		// Whatever authorities a backend names: it may trust the certificate itself.
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c, nil },
+	}
+	return t
+}
+
+func newTransport() *http.Transport {
+	return &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		MaxIdleConns:    1024,
 		IdleConnTimeout: 60 * time.Second, MaxIdleConnsPerHost: 256,
 		TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression: true,
 	}
-	s.later(t.CloseIdleConnections)
-	return t
 }

@@ -86,7 +86,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		functions,
 		registry,
 		apigateway.New(apigateway.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate,
-			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), Domains: s.domains, Issuer: s.config.issuer, AccountRate: s.config.APIRate,
+			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), OutboundWith: outboundWith, Key: s.secrets.DataKey, Domains: s.domains, Issuer: s.config.issuer, AccountRate: s.config.APIRate,
 			Metrics: s.config.Metrics != "", BodyTimeout: s.config.BodyTimeout}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
 			Presign: s.presign, Signer: s.secrets.Account}),

@@ -20,13 +20,13 @@
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-xray.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
+//   - https://docs.aws.amazon.com/apigateway/latest/developerguide/getting-started-client-side-ssl-authentication.html
 //   - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 //
 // # Refused by name
 //
 // User pools that no --issuer names the issuer of, VPC links,
-// access logs to Firehose, client certificates (and so a stage's
-// clientCertificateId), private endpoints, exports for Postman, generated SDKs,
+// access logs to Firehose, private endpoints, exports for Postman, generated SDKs,
 // private domain names, domain names with routing rules, with policies of FIPS or with
 // certificates that are not ACM's; #include and #parse in mapping
 // templates; request mappings and content handling of proxies to functions.
@@ -90,6 +90,9 @@
 //   - A custom domain name answers plain HTTP, too, unless it has mutual TLS or the
 //     endpoint access mode STRICT. A trust store is read when the domain name is
 //     made or updated. Names are unique among all accounts and regions.
+//   - A client certificate is shown to any backend that asks for one, whatever
+//     authorities that names. A backend trusts the PEM itself: it is signed with its
+//     own key. A stage's connections with it are closed when the stage changes it.
 //   - OwnershipVerificationCertificateArn is checked (it must be there and be for the
 //     name) and never demanded.
 //   - requestContext.domainName has a port where callers need one.

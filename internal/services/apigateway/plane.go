@@ -70,6 +70,7 @@ type liveStage struct {
 	percent  float64
 	canaried string
 	cache    *cache.Cache // nil if the stage has none
+	identity *identity    // that backends are shown; nil if the stage shows none
 }
 
 // endpoint is a method of a stage, ready to be called.
@@ -180,6 +181,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 	}
 	if !exists {
 		s.live.apis.Delete(id)
+		retire(was, nil)
 		s.ledgers.retain(id, nil)
 		return nil
 	}
@@ -191,6 +193,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 		return nil
 	}
 	x.stages.Store(&is)
+	retire(was, is)
 	return nil
 }
 
@@ -221,6 +224,9 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage, was 
 	}
 	defer func() { ls.limiters = st.limiters }()
 	ls.cache = s.cacheOf(st, was)
+	if ls.identity, err = s.identify(r, a, st.Certificate, was.identity); err != nil {
+		return nil, err
+	}
 	if st.Canary == nil {
 		return ls, nil
 	}
@@ -231,7 +237,7 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage, was 
 	if ls.canary, err = one(st.canaryStage(), true); err != nil {
 		return nil, fmt.Errorf("canary: %w", err)
 	}
-	ls.percent, ls.canary.canaried = st.Canary.Percent, "true"
+	ls.percent, ls.canary.canaried, ls.canary.identity = st.Canary.Percent, "true", ls.identity
 	if ls.canary.cache = ls.cache; !st.Canary.UseStageCache {
 		if was = was.canary; was == nil || was.cache == ls.cache {
 			was = new(liveStage)

@@ -81,6 +81,10 @@ func (s *Service) ResourceTypes() []resource.Type {
 			Create: createAPIKey, Find: leftAPIKeys, Update: updateAPIKey, Delete: deleteAPIKey, Attributes: []string{"APIKeyId"},
 			Identifier: []string{"APIKeyId"}, Read: readAPIKey, List: listAPIKeys, WriteOnly: []string{"GenerateDistinctId"},
 		}),
+		resource.Define("AWS::ApiGateway::ClientCertificate", resource.Handlers[certificateProperties]{
+			Create: createCertificate, Find: leftCertificates, Update: updateCertificate, Delete: deleteCertificate, Attributes: []string{"ClientCertificateId"},
+			Identifier: []string{"ClientCertificateId"}, Read: readCertificate, List: listCertificates,
+		}),
 		resource.Define("AWS::ApiGateway::UsagePlan", resource.Handlers[planProperties]{
 			Create: createPlan, Find: leftPlans, Update: updatePlan, Delete: deletePlan, Attributes: []string{"Id"},
 			Identifier: []string{"Id"}, Read: readPlan, List: listPlans,

@@ -225,7 +225,7 @@ func readStage(ctx context.Context, rq *resource.Request, name string, known *st
 	}
 	p := &stageProperties{
 		RestAPIID: known.RestAPIID, StageName: &name, DeploymentID: opt.Val(x.DeploymentId), Description: x.Description, Variables: x.Variables, TracingEnabled: x.TracingEnabled,
-		CacheClusterEnabled: x.CacheClusterEnabled, CacheClusterSize: x.CacheClusterSize, DocumentationVersion: x.DocumentationVersion, Tags: tagProperties(x.Tags),
+		CacheClusterEnabled: x.CacheClusterEnabled, CacheClusterSize: x.CacheClusterSize, DocumentationVersion: x.DocumentationVersion, ClientCertificateID: x.ClientCertificateId, Tags: tagProperties(x.Tags),
 		MethodSettings: settingsOf(x.MethodSettings, known.MethodSettings),
 	}
 	if l := x.AccessLogSettings; l != nil {

@@ -66,6 +66,7 @@ type stageDescription struct {
 	MethodSettings       []methodSettingProperty `cfn:"MethodSettings"`
 	CanarySetting        *canaryProperty         `cfn:"CanarySetting"`
 	AccessLogSetting     *accessLogProperty      `cfn:"AccessLogSetting"`
+	ClientCertificateID  *string                 `cfn:"ClientCertificateId"`
 }
 
 // patches are those that a new stage takes beside what makes it.
@@ -78,6 +79,7 @@ func (d *stageDescription) patches() (p patches) {
 	p.methodSettings(nil, d.MethodSettings)
 	p.canary(nil, d.CanarySetting)
 	p.accessLog(nil, d.AccessLogSetting)
+	p.set(certificatePath, d.ClientCertificateID)
 	return p
 }
 
@@ -155,6 +157,7 @@ type stageProperties struct {
 	CacheClusterSize     *string                 `cfn:"CacheClusterSize"`
 	CanarySetting        *canaryProperty         `cfn:"CanarySetting"`
 	DocumentationVersion *string                 `cfn:"DocumentationVersion"`
+	ClientCertificateID  *string                 `cfn:"ClientCertificateId"`
 	Tags                 []tagProperty           `cfn:"Tags"`
 }
 
@@ -181,6 +184,7 @@ func createStage(ctx context.Context, rq *resource.Request, p *stageProperties) 
 	}
 	var ops patches
 	ops.methodSettings(nil, p.MethodSettings)
+	ops.set(certificatePath, p.ClientCertificateID)
 	if ops.accessLog(nil, p.AccessLogSetting); len(ops) > 0 {
 		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateStage, &api.UpdateStageRequest{RestApiId: &p.RestAPIID, StageName: &name, PatchOperations: ops}); err != nil {
 			return resource.State{}, errors.Join(err, deleteStage(ctx, rq, name, p))
@@ -202,6 +206,9 @@ func updateStage(ctx context.Context, rq *resource.Request, name string, old, p 
 		ops.set("/documentationVersion", p.DocumentationVersion)
 	} else if old.DocumentationVersion != nil {
 		ops.op(api.OpRemove, "/documentationVersion", nil)
+	}
+	if ops.set(certificatePath, p.ClientCertificateID); p.ClientCertificateID == nil && old.ClientCertificateID != nil {
+		ops.op(api.OpRemove, certificatePath, nil)
 	}
 	ops.entries("/variables", old.Variables, p.Variables)
 	ops.methodSettings(old.MethodSettings, p.MethodSettings)

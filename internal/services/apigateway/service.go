@@ -32,6 +32,12 @@ type Deps struct {
 	Wire call.Wire
 	// Outbound sends the requests of HTTP integrations; nil sends none.
 	Outbound Transport
+	// OutboundWith makes what sends them and presents a certificate to backends that
+	// ask for one. The room closes what has the method CloseIdleConnections.
+	OutboundWith func(*tls.Certificate) Transport
+	// Key seals the private keys of client certificates; 32 bytes. Without it there
+	// are none.
+	Key []byte
 	// Gate decides about callers of methods.
 	Gate *call.Gate
 	// AccountRate is how many requests per second an account may send to the APIs
@@ -56,12 +62,14 @@ type Service struct {
 	caller call.Caller
 	wire   call.Wire
 	// outbound keeps connections to backends.
-	outbound Transport
-	gate     *call.Gate
-	live     live
-	domains  *domain.Registry
-	tokens   *jwt.Verifier
-	issuer   func(pool string) string
+	outbound     Transport
+	outboundWith func(*tls.Certificate) Transport
+	key          []byte
+	gate         *call.Gate
+	live         live
+	domains      *domain.Registry
+	tokens       *jwt.Verifier
+	issuer       func(pool string) string
 	// domaining is held while domains change.
 	domaining sync.Mutex
 	// verdicts are what authorizers said lately.
@@ -87,6 +95,7 @@ func New(d Deps) *Service {
 	s.bodyTimeout = cmp.Or(d.BodyTimeout, 30*time.Second)
 	s.courier, s.ledgers.on = delivery.New(d.Clock, d.Caller), d.Metrics
 	s.exchanges.New = func() any { return new(exchange) }
+	s.outboundWith, s.key = d.OutboundWith, d.Key
 	s.tokens, s.issuer = jwt.New(d.Clock, d.Outbound), d.Issuer
 	if s.domains = d.Domains; s.domains == nil {
 		s.domains = domain.NewRegistry(func(context.Context, string) (*tls.Certificate, error) { return nil, errNoCertificates })
@@ -130,5 +139,6 @@ func (s *Service) Start(ctx context.Context) error {
 
 // Stop implements call.Worker. Requests under way belong to their connections.
 func (s *Service) Stop(ctx context.Context) error {
+	s.live.forget()
 	return errors.Join(s.courier.Stop(ctx), s.writeUsage(ctx))
 }

@@ -53,7 +53,7 @@ func (st *stage) answer() *api.Stage {
 	return &api.Stage{
 		DeploymentId: &st.Deployment, StageName: &st.Name, Description: opt.NonZero(st.Description), Variables: st.Variables, Tags: st.Tags,
 		CacheClusterEnabled: &st.Cached, CacheClusterSize: opt.NonZero(st.CacheSize), CacheClusterStatus: new(st.cacheStatus()), TracingEnabled: &st.Tracing, AccessLogSettings: st.AccessLog.answer(),
-		CanarySettings: st.Canary.answer(), DocumentationVersion: opt.NonZero(st.Documentation), CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
+		ClientCertificateId: opt.NonZero(st.Certificate), CanarySettings: st.Canary.answer(), DocumentationVersion: opt.NonZero(st.Documentation), CreatedDate: seconds(st.Created), LastUpdatedDate: seconds(st.Updated), MethodSettings: st.settings(),
 	}
 }
 
@@ -199,10 +199,11 @@ func (st *stage) patch(ops []api.PatchOperation, r data.Reader, a area, id strin
 	e.entries("/variables", &st.Variables)
 	st.canaryEdits(e, r, a, id)
 	st.accessEdits(e)
+	st.certificateEdits(e, r, a)
 	for _, p := range ops {
 		known, err := st.setMethod(p)
 		if err == nil && !known {
-			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/clientCertificateId", "/webAclArn")
+			err = e.applyOr([]api.PatchOperation{p}, unknownStagePatch, "/webAclArn")
 		}
 		if err != nil {
 			return err

@@ -28,6 +28,7 @@ import (
 //	plankey    <plan id> <key id>        empty: the key is in the plan
 //	usage      <plan id> <key id>        usage
 //	account                              accountSettings
+//	clientcertificate <id>               clientCertificate
 
 // restAPI is the record of an API. Times are milliseconds since 1970.
 type restAPI struct {
@@ -73,6 +74,8 @@ type stage struct {
 	// AccessLog is nil if the stage writes none.
 	AccessLog *accessLog `json:"accessLog,omitempty"`
 	Tracing   bool       `json:"tracing,omitempty"`
+	// Certificate is the client certificate that backends are shown; "" is none.
+	Certificate string `json:"certificate,omitempty"`
 
 	ledger *ledger // of the API, while the stage is compiled
 	// Of methods, while the stage and its canary are compiled: limiters are theirs,

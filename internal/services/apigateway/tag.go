@@ -12,7 +12,8 @@ import (
 	"github.com/tierra-cloud/tierra/internal/kernel/tags"
 )
 
-// APIs, stages, API keys and usage plans have tags.
+// APIs, stages, API keys, domain names, usage plans and client certificates have
+// tags.
 
 func (s *Service) tagBindings() []call.Binding {
 	return []call.Binding{
@@ -91,6 +92,12 @@ func (a area) tagged(r data.Reader, path []string) (key []byte, record any, of *
 			return nil, nil, nil, err
 		}
 		return a.domain(x.Name), x, &x.Tags, nil
+	case len(path) == 3 && path[1] == "clientcertificates":
+		c, err := loadCertificate(r, a, path[2])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return a.clientCertificate(c.ID), c, &c.Tags, nil
 	case len(path) == 3 && path[1] == "usageplans":
 		p, err := loadPlan(r, a, path[2])
 		if err != nil {

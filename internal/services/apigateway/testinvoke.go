@@ -27,14 +27,16 @@ const testStage = "test-invoke-stage"
 
 // testInvokeMethod carries a request out on the definition as it is, deployed or not.
 func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in *api.TestInvokeMethodRequest) (*api.TestInvokeMethodResponse, error) {
-	if in.ClientCertificateId != nil {
-		return nil, refuse("clientCertificateId")
-	}
 	if err := checkVariables(in.StageVariables); err != nil {
 		return nil, err
 	}
+	shown, err := s.identifyOnce(ctx, areaOf(rq), opt.Val(in.ClientCertificateId))
+	if err != nil {
+		return nil, err
+	}
+	defer shown.close()
 	x, target := new(exchange), ""
-	err := s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
+	err = s.view(ctx, rq, *in.RestApiId, func(d *definition.API) error {
 		r, m, err := findMethod(d, in.ResourceId, in.HttpMethod)
 		if err != nil {
 			return err
@@ -56,6 +58,7 @@ func (s *Service) testInvokeMethod(ctx context.Context, rq *call.Authorized, in 
 		if err != nil {
 			return faultOf(err)
 		}
+		x.stage.identity = shown
 		target = opt.Or(in.PathWithQueryString, d.Path(r))
 		return nil
 	})

@@ -66,7 +66,8 @@ func whole(rs *http.Response) ([]byte, error) {
 // begin sends a request and returns the response with its body to come.
 func (b httpBackend) begin(ctx context.Context, s *Service, x *exchange, out *outgoing) (*http.Response, *failure) {
 	u, err := b.target(x, out)
-	if err != nil || s.outbound == nil {
+	transport := s.transport(x.stage)
+	if err != nil || transport == nil {
 		if err != nil {
 			x.note = err.Error()
 		}
@@ -91,7 +92,7 @@ func (b httpBackend) begin(ctx context.Context, s *Service, x *exchange, out *ou
 	if x.notes.on {
 		x.departs(s, departure{uri: u.String(), header: rq.Header, body: out.body})
 	}
-	rs, err := s.outbound.RoundTrip(rq)
+	rs, err := transport.RoundTrip(rq)
 	if err != nil {
 		x.returns(s, 0, nil, nil)
 		x.note = err.Error()

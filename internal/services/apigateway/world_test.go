@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -76,12 +77,15 @@ type world struct {
 	f *functions
 }
 
+// fixedKey seals what is sealed in tests.
+var fixedKey = bytes.Repeat([]byte{7}, 32)
+
 func newWorld(t testing.TB) *world {
 	w := &world{World: calltest.New(), f: &functions{}}
 	store := mem.New()
 	t.Cleanup(func() { store.Close() })
 	// The room's ids do not depend on how many calls were made.
-	w.s = New(Deps{Store: store, Clock: w.Clock, IDs: ids.From(rand.NewChaCha8([32]byte{1})), Caller: w.Board, Gate: w.Gate})
+	w.s = New(Deps{Store: store, Clock: w.Clock, IDs: ids.From(rand.NewChaCha8([32]byte{1})), Caller: w.Board, Gate: w.Gate, Key: fixedKey})
 	w.Plug(w.s, w.f)
 	return w
 }
