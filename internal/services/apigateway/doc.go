@@ -51,7 +51,7 @@
 //     nothing, as at AWS; here the import warns of it. A schema without a name
 //     becomes a model whose name is a digest of it: "MODEL1a2b3c".
 //   - The types of a document's parameters are not kept: an export says string.
-//   - Answers have no HAL links; SDKs and the CLI ask for none.
+//   - Answers have HAL links only for who accepts application/hal+json.
 //   - tracingEnabled decides which requests are sampled, by X-Ray's default rule or
 //     as their callers did, and passes the decision on in X-Amzn-Trace-Id, to
 //     functions as their trace as well. There is no X-Ray to keep the segments.
