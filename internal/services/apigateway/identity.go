@@ -39,7 +39,7 @@ func (s *Service) mint(a area, c *clientCertificate) error {
 	is := &x509.Certificate{
 		SerialNumber: new(big.Int).SetBytes(s.ids.Bytes(8)), Subject: pkix.Name{CommonName: "ApiGateway"},
 		NotBefore: time.UnixMilli(c.Created).UTC(), NotAfter: time.UnixMilli(c.Expires).UTC(),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		SubjectKeyId: name, AuthorityKeyId: name,
 	}
 	der, err := x509.CreateCertificate(nil, is, is, key.Public(), key) // RSA's signatures of this kind have no randomness
