@@ -27,7 +27,8 @@ func TestDebug(t *testing.T) {
 		"code/app.js":   `exports.handler = async () => { debugger; return { statusCode: 200, body: "stopped" } }`,
 	} {
 		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o700); err == nil {
+		err := os.MkdirAll(filepath.Dir(p), 0o700)
+		if err == nil {
 			err = os.WriteFile(p, []byte(text), 0o600)
 		}
 		if err != nil {

@@ -13,9 +13,12 @@ const MaxFormat = 3 << 10
 
 // The mistakes of formats.
 var (
-	ErrLines   = errors.New("Access Log format must be single line, new line character is allowed only at end of the format")
+	//lint:ignore ST1005 AWS's words
+	ErrLines = errors.New("Access Log format must be single line, new line character is allowed only at end of the format")
+	//lint:ignore ST1005 AWS's words
 	ErrRequest = errors.New("Access Log format must contain at least $context.requestId or $context.extendedRequestId")
-	ErrLong    = errors.New("Access Log format must not be longer than 3072 bytes")
+	//lint:ignore ST1005 AWS's words
+	ErrLong = errors.New("Access Log format must not be longer than 3072 bytes")
 )
 
 // Format is a format compiled. It may be used by several goroutines.

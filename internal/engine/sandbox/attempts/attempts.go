@@ -21,12 +21,12 @@ import (
 type Attempt struct {
 	Name string
 	Do   func() error
-	// Want is how it must fail; Any is any error, where kernels differ.
+	// Want is how it must fail; ErrAny is any error, where kernels differ.
 	Want error
 }
 
-// Any stands for whatever error.
-var Any = errors.New("any error")
+// ErrAny stands for whatever error.
+var ErrAny = errors.New("any error")
 
 // Targets are what tests know to be outside.
 type Targets struct {
@@ -55,10 +55,10 @@ func Run(t Targets) (wrong []string) {
 				c.Close()
 			}
 			return err
-		}, Any})
+		}, ErrAny})
 	}
 	for _, a := range all {
-		if err := a.Do(); err == nil || a.Want != Any && !errors.Is(err, a.Want) {
+		if err := a.Do(); err == nil || a.Want != ErrAny && !errors.Is(err, a.Want) {
 			wrong = append(wrong, fmt.Sprintf("%s: got %v, want %v", a.Name, err, a.Want))
 		}
 	}
@@ -119,10 +119,10 @@ func List() []Attempt {
 		{"write /var/task", func() error { return os.WriteFile("/var/task/x", nil, 0o644) }, unix.EROFS},
 		{"write /dev", func() error { return os.WriteFile("/dev/x", nil, 0o644) }, unix.EROFS},
 		{"write /proc/sys", func() error { return os.WriteFile("/proc/sys/kernel/hostname", []byte("x"), 0) }, unix.EACCES},
-		{"write /proc/sysrq-trigger", func() error { return os.WriteFile("/proc/sysrq-trigger", []byte("h"), 0) }, Any},
+		{"write /proc/sysrq-trigger", func() error { return os.WriteFile("/proc/sysrq-trigger", []byte("h"), 0) }, ErrAny},
 		{"read /proc/1/environ", func() error { _, err := os.ReadFile("/proc/1/environ"); return err }, unix.ENOENT},
 		{"read /proc/1/root", func() error { _, err := os.ReadDir("/proc/1/root/"); return err }, unix.ENOENT},
-		{"read /proc/kcore", func() error { _, err := os.Open("/proc/kcore"); return err }, Any},
+		{"read /proc/kcore", func() error { _, err := os.Open("/proc/kcore"); return err }, ErrAny},
 		{"read /sys", func() error { _, err := os.ReadDir("/sys"); return err }, unix.ENOENT},
 		{"open /dev/mem", func() error { _, err := os.Open("/dev/mem"); return err }, unix.ENOENT},
 		{"own filter off", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) }, unix.EINVAL},
@@ -138,7 +138,7 @@ func List() []Attempt {
 		{"a program that is another user", func() error {
 			_ = os.WriteFile("/tmp/other", nil, 0o755)
 			return os.Chown("/tmp/other", 0, 0)
-		}, Any},
+		}, ErrAny},
 		{"a descriptor that leaked", leaked, errNone},
 	}
 }
