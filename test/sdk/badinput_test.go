@@ -104,7 +104,7 @@ func TestBadInput(t *testing.T) {
 		{"no room, query", form("sns", "2010-03-31", "ListTopics"), 501, "NotImplemented", "ListTopics"},
 		{"no room, CBOR", request{service: "monitoring", path: "/service/GraniteServiceVersion20100801/operation/ListMetrics", header: cborHeader, body: "\xa0"}, 501, "NotImplementedException", "ListMetrics"},
 		{"unknown service, EC2's protocol", form("ec2", "2016-11-15", "DescribeInstances"), 400, "InvalidAction", "<Response><Errors>"},
-		{"operation that a room has not got", object("PUT", "/kept?accelerate", "<AccelerateConfiguration/>").queried(), 501, "NotImplemented", ""},
+		{"operation that a room has not got", object("PUT", "/kept?metrics&id=x", "<MetricsConfiguration/>").queried(), 501, "NotImplemented", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
