@@ -79,7 +79,9 @@
 // # Settings
 //
 // Accepted without effect, because they have no meaning here: TracingConfig
-// PassThrough, SnapStart None, a VpcConfig without subnets and security groups.
+// PassThrough, SnapStart None, a VpcConfig without subnets and security groups, and
+// of interpreted code Architectures: it runs on this machine's all the same, and
+// native modules that it loads must be for that.
 //
 // Refused by name until they act:
 // VpcConfig with subnets or security groups, FileSystemConfigs,
@@ -88,6 +90,5 @@
 // CapacityProviderConfig, DurableConfig, TenancyConfig, PublishTo; OrganizationId
 // in permissions of layers; in
 // AddPermission EventSourceToken and PrincipalOrgID; for compiled code, architectures
-// other than the machine's. Interpreted code runs on any; native modules that it
-// loads must be the machine's all the same.
+// other than the machine's.
 package lambda
