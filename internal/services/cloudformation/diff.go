@@ -20,6 +20,8 @@ type change struct {
 	Details           []changeDetail `json:",omitempty"`
 	Before, After     string         `json:",omitempty"` // the contexts, as JSON
 	Set               string         `json:",omitempty"` // the change set of a nested stack
+	// becomes are the properties, with what must not be shown.
+	becomes map[string]any
 }
 
 // changeDetail is what an update does to one property.
@@ -46,16 +48,20 @@ func (p *plan) compare(recs map[string]*resourceRecord, prior, spec *specRecord)
 			return nil, err
 		}
 		t := p.types.of(p.tmpl.Resources[id].Type)
-		rec := recs[id]
+		rec, shows := recs[id], p.echo(id, v, props)
+		if shows == nil {
+			shows = props
+		}
 		if rec == nil || rec.Physical == "" {
-			out = append(out, change{Action: api.ChangeActionAdd, Logical: id, Type: t.Name, After: asContext(props)})
+			out = append(out, change{Action: api.ChangeActionAdd, Logical: id, Type: t.Name, After: asContext(shows), becomes: props})
 			continue
 		}
-		c := change{Action: api.ChangeActionModify, Logical: id, Physical: rec.Physical, Type: t.Name, Before: asContext(rec.Properties), After: asContext(props)}
+		c := change{Action: api.ChangeActionModify, Logical: id, Physical: rec.Physical, Type: t.Name, Before: asContext(rec.echoed()), After: asContext(shows), becomes: props}
 		names := changes(rec.Properties, props)
 		var sure []string // certain to change
 		for _, name := range names {
 			d := p.detail(id, name, t, rec.Properties, props)
+			d.Before, d.After = plainText(rec.echoed()[name]), plainText(shows[name])
 			if d.Evaluation == api.EvaluationTypeStatic {
 				sure = append(sure, name)
 			}
@@ -118,7 +124,7 @@ func (p *plan) removals(recs map[string]*resourceRecord) []change {
 		if p.active[id] {
 			continue
 		}
-		c := change{Action: api.ChangeActionRemove, Logical: id, Physical: rec.Physical, Type: rec.Type, Before: asContext(rec.Properties), Policy: api.PolicyActionDelete}
+		c := change{Action: api.ChangeActionRemove, Logical: id, Physical: rec.Physical, Type: rec.Type, Before: asContext(rec.echoed()), Policy: api.PolicyActionDelete}
 		if rec.Deletion == "Retain" || rec.Deletion == "RetainExceptOnCreate" {
 			c.Policy = api.PolicyActionRetain
 		}
@@ -160,7 +166,7 @@ func shown(v any) any {
 func (p *plan) detail(id, name string, t *resource.Type, old, props map[string]any) changeDetail {
 	d := changeDetail{
 		Attribute: api.ResourceAttributeProperties, Name: name, Evaluation: api.EvaluationTypeStatic, Source: api.ChangeSourceDirectModification,
-		Recreation: api.RequiresRecreationNever, Before: plainText(old[name]), After: plainText(props[name]), Mutated: api.AttributeChangeTypeModify,
+		Recreation: api.RequiresRecreationNever, Mutated: api.AttributeChangeTypeModify,
 	}
 	if !t.InPlace([]string{name}) {
 		d.Recreation = api.RequiresRecreationAlways

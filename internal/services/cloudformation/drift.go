@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -10,6 +11,7 @@ import (
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
@@ -101,27 +103,35 @@ func (s *Service) drift(ctx context.Context, rq *call.Authorized, st *stackRecor
 		}
 		return d
 	case actual == nil:
-		d.Status, d.Expected = api.StackResourceDriftStatusDeleted, template.JSON(rec.Properties)
+		d.Status, d.Expected = api.StackResourceDriftStatusDeleted, rec.text()
 		return d
 	}
 	d.Status = api.StackResourceDriftStatusInSync
-	expected, shownActual := map[string]any{}, map[string]any{}
+	expected, shownExpected, shownActual := map[string]any{}, map[string]any{}, map[string]any{}
+	// secret says that what a property has of a parameter must not be shown.
+	secret := func(name string) bool { return !intrinsic.Same(rec.Properties[name], rec.echoed()[name]) }
 	for k, v := range rec.Properties {
 		if hasDynamic(v) {
 			continue
 		}
-		expected[k] = v
+		expected[k], shownExpected[k] = v, rec.echoed()[k]
 		if a, ok := actual[k]; ok {
 			shownActual[k] = a
+			if secret(k) {
+				shownActual[k] = hidden
+			}
 		}
 	}
 	for _, x := range t.Differences(expected, actual, request.StackTags) {
 		d.Status = api.StackResourceDriftStatusModified
+		if name, _, _ := strings.Cut(strings.TrimPrefix(x.Path, "/"), "/"); secret(name) {
+			x.Expected, x.Actual = hidden, hidden
+		}
 		d.Differences = append(d.Differences, api.PropertyDifference{
 			PropertyPath: new(x.Path), DifferenceType: new(x.Kind), ExpectedValue: new(driftText(x.Expected)), ActualValue: new(driftText(x.Actual)),
 		})
 	}
-	d.Expected, d.Actual = template.JSON(expected), template.JSON(shownActual)
+	d.Expected, d.Actual = template.JSON(shownExpected), template.JSON(shownActual)
 	return d
 }
 

@@ -140,12 +140,14 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 		return graph.Done, nil
 	}
 	props, err := r.plan.properties(id, r.live())
+	var echo map[string]any
 	if err == nil {
+		echo = r.plan.echo(id, r.live(), props)
 		err = r.plan.check(id, props)
 	}
 	deletion, replacement, perr := r.plan.policies(id)
 	want := existing{
-		Type: r.plan.tmpl.Resources[id].Type, Properties: props, Deletion: deletion, Replacement: replacement,
+		Type: r.plan.tmpl.Resources[id].Type, Properties: props, Echo: echo, Deletion: deletion, Replacement: replacement,
 		DependsOn: r.plan.deps[id], Metadata: metadata(r.plan.tmpl.Resources[id]),
 	}
 	if err == nil {
@@ -232,7 +234,7 @@ func (r *run) nothingHere(id string, props map[string]any) string {
 }
 
 func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool, wrong error) (graph.Verdict, error) {
-	text := template.JSON(rec.Properties)
+	text := rec.text()
 	rec.Status, rec.Reason = api.ResourceStatusCreateInProgress, r.nothingHere(rec.ID, rec.Properties)
 	if !again && wrong == nil {
 		r.look(steps, rec, &rec.existing)
@@ -269,13 +271,13 @@ func (r *run) create(ctx, steps context.Context, rec *resourceRecord, again bool
 // initiated is the event of a resource that is there, but not complete yet.
 func initiated(made *resourceRecord) eventRecord {
 	return eventRecord{
-		Physical: made.Physical, Status: api.ResourceStatusCreateInProgress, Reason: "Resource creation Initiated", Properties: template.JSON(made.Properties),
+		Physical: made.Physical, Status: api.ResourceStatusCreateInProgress, Reason: "Resource creation Initiated", Properties: made.text(),
 	}
 }
 
 func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want existing, again bool) (graph.Verdict, error) {
 	const why = "Requested update requires the creation of a new physical resource; hence creating one."
-	text := template.JSON(want.Properties)
+	text := want.text()
 	rec.Status, rec.Reason, rec.Attempt = api.ResourceStatusUpdateInProgress, why, nil
 	if !again {
 		r.look(steps, rec, &want)
@@ -302,7 +304,7 @@ func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want exis
 }
 
 func (r *run) change(ctx, steps context.Context, rec *resourceRecord, want existing) (graph.Verdict, error) {
-	text := template.JSON(want.Properties)
+	text := want.text()
 	rec.Status, rec.Reason, rec.Attempt = api.ResourceStatusUpdateInProgress, r.nothingHere(rec.ID, want.Properties), want.Properties
 	if err := r.save(ctx, rec, eventRecord{Physical: rec.Physical, Status: rec.Status, Reason: rec.Reason, Properties: text}); err != nil {
 		return graph.Halt, err

@@ -14,7 +14,6 @@ import (
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
-	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
 // Imports take resources that exist into a stack, new or old, without touching
@@ -213,6 +212,7 @@ func (r *run) importOne(ctx context.Context, id, identifier string) error {
 		if rec.Properties, err = r.plan.properties(id, r.live()); err != nil {
 			return err
 		}
+		rec.Echo = r.plan.echo(id, r.live(), rec.Properties)
 		if err := r.plan.check(id, rec.Properties); err != nil {
 			return err
 		}
@@ -246,7 +246,7 @@ func (r *run) importOne(ctx context.Context, id, identifier string) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	text := template.JSON(rec.Properties)
+	text := rec.text()
 	if err != nil {
 		rec.Status, rec.Reason, rec.existing.Physical = api.ResourceStatusImportFailed, r.reason(id, err), ""
 		r.failure(id)

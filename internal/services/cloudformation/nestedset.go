@@ -38,7 +38,7 @@ func (s *Service) nestSets(ctx context.Context, rq *call.Authorized, parent *cha
 				Parameters  map[string]any
 			}
 		}
-		if err := json.Unmarshal([]byte(ch.After), &after); err != nil {
+		if err := json.Unmarshal([]byte(asContext(ch.becomes)), &after); err != nil {
 			return nil, fmt.Errorf("cloudformation: read the change of %s: %w", ch.Logical, err)
 		}
 		if strings.Contains(after.Properties.TemplateURL, afterwards) {

@@ -32,6 +32,7 @@ type plan struct {
 	deps    graph.Graph
 	order   []string
 	types   catalog
+	hidden  []string // parameters with NoEcho
 	stackID string
 	origin  call.Incoming // how the caller reached the server
 
@@ -50,7 +51,7 @@ func (s *Service) plan(ctx context.Context, sc scope, spec *specRecord, source *
 	if err != nil {
 		return nil, invalid(err)
 	}
-	p := &plan{tmpl: tmpl, active: map[string]bool{}, deps: graph.Graph{}, types: s.types(), stackID: id, imports: map[string]bool{}, origin: call.Incoming{Scheme: spec.Scheme, Host: spec.Host}}
+	p := &plan{tmpl: tmpl, active: map[string]bool{}, deps: graph.Graph{}, types: s.types(), hidden: spec.Hidden, stackID: id, imports: map[string]bool{}, origin: call.Incoming{Scheme: spec.Scheme, Host: spec.Host}}
 	if err := intrinsic.Check(tmpl); err != nil {
 		return nil, p.invalid(err)
 	}

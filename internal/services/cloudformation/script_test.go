@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,7 @@ func TestScripts(t *testing.T) {
 //	delete STACK              DeleteStack
 //	events STACK              all events, oldest first
 //	resources STACK           the resources and their states
+//	properties STACK          the properties that the events show, oldest first
 //	outputs STACK
 //	shop                      what is in the shop
 //	set BOX [size=N] [note=S] changes or makes a box behind the stack's back; takes it away
@@ -170,6 +172,16 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 					b.WriteString(" | " + strings.TrimSpace(r))
 				}
 				b.WriteByte('\n')
+			}
+			return scrub(b.String())
+		},
+		"properties": func(t *testing.T, d *datadriven.TestData) string {
+			out := calltest.Must(t, w, api.DescribeStackEvents, &api.DescribeStackEventsInput{StackName: &d.CmdArgs[0].Key})
+			var b strings.Builder
+			for _, e := range slices.Backward(out.StackEvents) {
+				if e.ResourceProperties != nil {
+					fmt.Fprintf(&b, "%s %s\n", *e.LogicalResourceId, *e.ResourceProperties)
+				}
 			}
 			return scrub(b.String())
 		},

@@ -143,6 +143,8 @@ type existing struct {
 	Attributes map[string]any `json:",omitempty"`
 	NoEcho     bool           `json:",omitempty"` // the attributes are secrets
 	Properties map[string]any `json:",omitempty"`
+	// Echo are the properties as they may be shown, nil if as they are.
+	Echo map[string]any `json:",omitempty"`
 	// Deletion and Replacement are the policies in force.
 	Deletion    string   `json:",omitempty"`
 	Replacement string   `json:",omitempty"`
