@@ -50,7 +50,8 @@
 // Rollback triggers, notification topics,
 // CreationPolicy and UpdatePolicy but for wait conditions and aliases, DeletionPolicy Snapshot, the Hooks section,
 // LogGroupName and LogRoleARN of macros, dynamic references in outputs, Fn::ValueOf and Fn::ValueOfAll
-// in rules (they read attributes of EC2 and Route 53).
+// in rules (they read attributes of EC2 and Route 53), and every value of a parameter whose
+// type names something of EC2 or Route 53, where nothing exists, but for availability zones.
 //
 // Dynamic references in properties (ssm, secretsmanager, and ssm-secure where AWS
 // takes it) are resolved as the stack's principal when a resource type acts, and

@@ -96,20 +96,19 @@ func (s *Service) prepare(ctx context.Context, rq *call.Authorized, w wanted, pr
 		}
 		return nil, nil, invalid(err)
 	}
-	stored := map[string]string{}
 	for k, p := range raw.Parameters {
 		if p.NoEcho {
 			spec.Hidden = append(spec.Hidden, k)
-		}
-		if p.IsSSM() {
-			stored[k] = p.Type
 		}
 	}
 	as := rq.As()
 	if spec.Role != "" {
 		as = call.AsRole(spec.Role, "AWSCloudFormation", serviceName, sc.Region).From(rq.Incoming())
 	}
-	if err := s.resolveParameters(ctx, as, stored, spec); err != nil {
+	if err := s.resolveParameters(ctx, as, raw.Parameters, spec); err != nil {
+		return nil, nil, err
+	}
+	if err := exist(sc, raw.Parameters, spec.values()); err != nil {
 		return nil, nil, err
 	}
 	processed, err := process(doc, raw, source, spec.values(), sc, name, id, s.macros(ctx, rq, as, &w, spec.values()))

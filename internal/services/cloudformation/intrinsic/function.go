@@ -379,8 +379,15 @@ func (s *Scope) zones(arg any) (any, error) {
 	if region == "" {
 		region, _ = s.Params["AWS::Region"].(string)
 	}
-	return []any{region + "a", region + "b", region + "c"}, nil
+	var out []any
+	for _, zone := range Zones(region) {
+		out = append(out, zone)
+	}
+	return out, nil
 }
+
+// Zones are the availability zones of a region.
+func Zones(region string) []string { return []string{region + "a", region + "b", region + "c"} }
 
 func (s *Scope) importValue(arg any) (any, error) {
 	v, err := s.Eval(arg)

@@ -186,6 +186,25 @@ func TestParameters(t *testing.T) {
 		{`{Type: List<Number>}`, "1, 2,x", "Parameter 'P' must be a number"},
 		{`{Type: List<Number>}`, "1, 2", ""},
 		{`{Type: CommaDelimitedList, AllowedValues: [a, b]}`, "a,c", "Parameter 'P' must be one of AllowedValues"},
+		{`{Type: CommaDelimitedList, AllowedValues: [a, b]}`, " a , b", ""},
+		{`{Type: CommaDelimitedList, AllowedPattern: "[a-z]+"}`, "a,b1", "Parameter 'P' must match pattern [a-z]+"},
+		{`{Type: CommaDelimitedList, AllowedPattern: "[a-z]+", MinLength: 2}`, "ab,c", "Parameter 'P' must contain at least 2 characters"},
+		{`{Type: List<Number>, MaxValue: 3}`, "1,4", "Parameter 'P' must be a number not greater than 3"},
+		{`{Type: List<Number>, AllowedValues: [1, 2]}`, "1,3", "Parameter 'P' must be one of AllowedValues"},
+		{`{Type: Number, MinValue: -2}`, "-1e0", ""},
+		{`{Type: Number}`, ".5", ""},
+		{`{Type: Number}`, "0x10", "Parameter 'P' must be a number"},
+		{`{Type: Number}`, "1_000", "Parameter 'P' must be a number"},
+		{`{Type: Number}`, "Infinity", "Parameter 'P' must be a number"},
+		{`{Type: Number}`, "1e999", "Parameter 'P' must be a number"},
+		{`{Type: Number}`, "", "Parameter 'P' must be a number"},
+		{`{Type: Number, AllowedValues: ["1", 2]}`, "2", ""},
+		{`{Type: Number, MinValue: 1, ConstraintDescription: one or more}`, "0", "Parameter 'P' failed to satisfy constraint: one or more"},
+		{`{Type: String, MinLength: 1}`, "", "Parameter 'P' must contain at least 1 characters"},
+		{`{Type: String, MaxLength: 2}`, "éé", ""},
+		{`{Type: String, AllowedPattern: "a|b"}`, "ab", "Parameter 'P' must match pattern a|b"},
+		{`{Type: AWS::SSM::Parameter::Name, AllowedPattern: "/app/.+"}`, "/other", "Parameter 'P' must match pattern /app/.+"},
+		{`{Type: AWS::SSM::Parameter::Value<List<String>>, AllowedPattern: "/app/.+"}`, "/app/list", ""},
 	} {
 		n, err := template.Parse([]byte("Parameters: {P: " + c.def + "}\nResources: {A: {Type: B}}"))
 		if err != nil {
@@ -257,4 +276,42 @@ func FuzzEval(f *testing.F) {
 			_, _ = s.Eval(doc)
 		}
 	})
+}
+
+// TestParameterTypes: which types parameters may have, whether they are lists, and
+// what of the account they name.
+func TestParameterTypes(t *testing.T) {
+	for _, c := range []struct {
+		kind  string
+		list  bool
+		names string
+		wrong bool
+	}{
+		{kind: "String"}, {kind: "Number"}, {kind: "List<Number>", list: true}, {kind: "List<String>", list: true}, {kind: "CommaDelimitedList", list: true},
+		{kind: "AWS::EC2::VPC::Id", names: "AWS::EC2::VPC::Id"}, {kind: "AWS::Route53::HostedZone::Id", names: "AWS::Route53::HostedZone::Id"},
+		{kind: "List<AWS::EC2::Subnet::Id>", list: true, names: "AWS::EC2::Subnet::Id"},
+		{kind: "AWS::SSM::Parameter::Name"}, {kind: "AWS::SSM::Parameter::Value<String>"},
+		{kind: "AWS::SSM::Parameter::Value<List<String>>", list: true}, {kind: "AWS::SSM::Parameter::Value<CommaDelimitedList>", list: true},
+		{kind: "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", names: "AWS::EC2::Image::Id"},
+		{kind: "AWS::SSM::Parameter::Value<List<AWS::EC2::Image::Id>>", list: true, names: "AWS::EC2::Image::Id"},
+		{kind: "AWS::SSM::Parameter::Value<Number>", wrong: true}, {kind: "AWS::SSM::Parameter::Value<>", wrong: true}, {kind: "AWS::SSM::Parameter::Value", wrong: true},
+		{kind: "List<CommaDelimitedList>", wrong: true}, {kind: "List<AWS::EC2::Subnet::Id", wrong: true}, {kind: "AWS::EC2::Nothing::Id", wrong: true}, {kind: "string", wrong: true}, {kind: "List<AWS::SSM::Parameter::Name>", wrong: true},
+	} {
+		n, err := template.Parse([]byte("Parameters: {P: {Type: '" + c.kind + "'}}\nResources: {A: {Type: B}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tmpl, err := template.Read(n.Value().(map[string]any), n)
+		if c.wrong {
+			if err == nil || !strings.Contains(err.Error(), "Unrecognized parameter type: "+c.kind) {
+				t.Errorf("%s: %v", c.kind, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		} else if p := tmpl.Parameters["P"]; p.IsList() != c.list || p.Names() != c.names {
+			t.Errorf("%s: a list %v, names %q", c.kind, p.IsList(), p.Names())
+		}
+	}
 }

@@ -56,8 +56,8 @@ func Params(t *template.Template, values map[string]string) map[string]any {
 		if p := t.Parameters[name]; p != nil && p.IsList() {
 			list := []any{}
 			if v != "" {
-				for _, x := range strings.Split(v, ",") {
-					list = append(list, strings.TrimSpace(x))
+				for _, x := range Members(p, v) {
+					list = append(list, x)
 				}
 			}
 			out[name] = list
@@ -66,6 +66,28 @@ func Params(t *template.Template, values map[string]string) map[string]any {
 		out[name] = v
 	}
 	return out
+}
+
+// Members are the values that a parameter's text has: those between its commas,
+// without the space around them, if the parameter is a list.
+func Members(p *template.Parameter, text string) []string {
+	if !p.IsList() {
+		return []string{text}
+	}
+	out := strings.Split(text, ",")
+	for i := range out {
+		out[i] = strings.TrimSpace(out[i])
+	}
+	return out
+}
+
+// number reads a number as parameters may have it, decimal and finite.
+func number(s string) (float64, bool) {
+	if strings.Trim(s, "0123456789+-.eE") != "" {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil && !math.IsInf(f, 0)
 }
 
 // violation says which constraint a value does not meet.
@@ -79,14 +101,7 @@ func violation(p *template.Parameter, name, v string) string {
 	if len(v) > maxParameterValue {
 		return "Parameter '" + name + "' exceeds maximum length of " + strconv.Itoa(maxParameterValue) + " characters"
 	}
-	values := []string{v}
-	if p.IsList() {
-		values = strings.Split(v, ",")
-		for i := range values {
-			values[i] = strings.TrimSpace(values[i])
-		}
-	}
-	for _, x := range values {
+	for _, x := range Members(p, v) {
 		if p.AllowedValues != nil {
 			found := false
 			for _, a := range p.AllowedValues {
@@ -96,20 +111,15 @@ func violation(p *template.Parameter, name, v string) string {
 				return constraint("must be one of AllowedValues")
 			}
 		}
-		switch {
-		case p.Type == "Number" || p.Type == "List<Number>":
-			f, err := strconv.ParseFloat(x, 64)
+		if p.Type == "Number" || p.Type == "List<Number>" {
+			f, ok := number(x)
 			switch {
-			case err != nil || math.IsNaN(f) || math.IsInf(f, 0):
+			case !ok:
 				return "Parameter '" + name + "' must be a number"
 			case p.MinValue != nil && f < *p.MinValue:
 				return constraint("must be a number not less than " + num(*p.MinValue))
 			case p.MaxValue != nil && f > *p.MaxValue:
 				return constraint("must be a number not greater than " + num(*p.MaxValue))
-			}
-		case strings.HasPrefix(p.Type, "AWS::") || strings.HasPrefix(p.Type, "List<AWS::"):
-			if x == "" {
-				return "Parameter validation failed: parameter value for parameter name " + name + " is empty. Rollback requested by user."
 			}
 		}
 		n := float64(utf8.RuneCountInString(x))

@@ -41,30 +41,10 @@ func (t *transform) implicitAPI(f flavour) {
 		if kind, _ := typeOf(r); !ok || kind != prefix+"Function" && (kind != prefix+"StateMachine" || f.kind != "Api") {
 			continue
 		}
-		events, _ := properties(r)["Events"].(object)
-		for _, name := range keys(events) {
-			e, ok := events[name].(object)
-			if !ok || e["Type"] != f.kind {
-				continue
-			}
-			if props, ok := e["Properties"].(object); f.kind == "HttpApi" && (ok || e["Properties"] == nil) && props["Path"] == nil && props["Method"] == nil {
-				if props == nil {
-					props = object{}
-					e["Properties"] = props
-				}
-				props["Path"], props["Method"] = defaultRoute, anyMethod
-			}
-			props, ok := e["Properties"].(object)
-			switch v, has := e["Properties"]; {
-			case ok && len(props) > 0:
-				t.try(func() { a.event(id, name, r, props) })
-			case !ok && has && (truthy(v) || f.kind == "HttpApi"):
-				t.try(func() { refuseEvent(id, name, "Properties should be a map.") })
-			}
-		}
+		t.try(func() { a.events(id, r) })
 	}
 	if len(t.bad) > 0 {
-		return // which ends the transform
+		return
 	}
 	a.conditionOfImplicit()
 	a.conditionsOfPaths()
@@ -87,6 +67,35 @@ type attachments struct {
 	replace    []any
 }
 
+// events attaches the events of a function or state machine. The first that is
+// wrong ends it.
+func (a *attachments) events(id string, r object) {
+	events, _ := properties(r)["Events"].(object)
+	for _, name := range hashOrder(keys(events)) {
+		e, ok := events[name].(object)
+		if !ok || e["Type"] != a.kind {
+			continue
+		}
+		v, has := e["Properties"]
+		props, ok := v.(object)
+		switch {
+		case !ok && has && (truthy(v) || a.kind == "HttpApi"):
+			refuseEvent(id, name, "Properties should be a map.")
+		case a.kind == "HttpApi":
+			if props == nil {
+				props = object{}
+				e["Properties"] = props
+			}
+			if !truthy(props["Path"]) && !truthy(props["Method"]) {
+				props["Path"], props["Method"] = defaultRoute, anyMethod
+			}
+		}
+		if len(props) > 0 {
+			a.event(id, name, r, props)
+		}
+	}
+}
+
 // apiOf returns the logical id in a RestApiId, which is a string or a Ref.
 func apiOf(v any) any {
 	if m, ok := v.(object); ok {
@@ -107,15 +116,15 @@ func (a *attachments) event(function, name string, r, props object) {
 		if props[required] == nil {
 			fail("Property '%s' is required.", required)
 		}
-		if _, ok := props[required].(string); !ok {
-			fail("Property '%s' should be a string.", required)
+	}
+	str := func(name string, v any) string {
+		s, ok := v.(string)
+		if !ok {
+			fail("Property '%s' should be a string.", name)
 		}
+		return s
 	}
-	id, ok := apiOf(props[a.flavour.id]).(string)
-	if !ok {
-		fail("Property '%s' should be a string.", a.flavour.id)
-	}
-	path, method := props["Path"].(string), props["Method"].(string)
+	id, path, method := str(a.flavour.id, apiOf(props[a.flavour.id])), str("Path", props["Path"]), str("Method", props["Method"])
 	if a.conditions[id] == nil {
 		a.conditions[id] = map[string]map[string]string{}
 	}

@@ -120,7 +120,7 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	if len(t.src) == 0 {
 		return nil, &Error{[]Problem{{Text: "Structure of the SAM template is invalid. 'Resources' section is required"}}}
 	}
-	if !t.try(t.prepare) || len(t.bad) > 0 {
+	if !t.try(t.prepare) {
 		return nil, &Error{t.bad}
 	}
 	t.out = object{}
@@ -197,7 +197,6 @@ func (t *transform) prepare() {
 			}
 		}
 	}
-	t.embedded()
 	for _, id := range t.ids() {
 		r := t.src[id].(object)
 		kind, _ := typeOf(r)
@@ -220,9 +219,13 @@ func (t *transform) prepare() {
 			props["DefinitionBody"], props[managed] = skeleton3(), true
 		}
 	}
-	t.implicitAPI(flavour{"Api", implicitREST, "Prod", "RestApiId"})
-	t.implicitAPI(flavour{"HttpApi", implicitHTTP, defaultRoute, "ApiId"})
+	for _, f := range []flavour{{"Api", implicitREST, "Prod", "RestApiId"}, {"HttpApi", implicitHTTP, defaultRoute, "ApiId"}} {
+		if t.implicitAPI(f); len(t.bad) > 0 {
+			return // which ends the transform
+		}
+	}
 	t.globals()
+	t.embedded()
 }
 
 // order is that in which resources are worked on: functions first, because their

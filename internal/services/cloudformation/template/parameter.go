@@ -7,18 +7,54 @@ import (
 	"strings"
 )
 
-// parameterTypes are the types besides the lists and the SSM ones.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
-var specificTypes = map[string]bool{
-	"AWS::EC2::AvailabilityZone::Name": true, "AWS::EC2::Image::Id": true, "AWS::EC2::Instance::Id": true,
-	"AWS::EC2::KeyPair::KeyName": true, "AWS::EC2::SecurityGroup::GroupName": true, "AWS::EC2::SecurityGroup::Id": true,
-	"AWS::EC2::Subnet::Id": true, "AWS::EC2::Volume::Id": true, "AWS::EC2::VPC::Id": true, "AWS::Route53::HostedZone::Id": true,
+// ZoneName is the type of parameters that name an availability zone.
+const ZoneName = "AWS::EC2::AvailabilityZone::Name"
+
+// specific reports the types of what exists in an account.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+func specific(t string) bool {
+	switch t {
+	case ZoneName, "AWS::EC2::Image::Id", "AWS::EC2::Instance::Id", "AWS::EC2::KeyPair::KeyName",
+		"AWS::EC2::SecurityGroup::GroupName", "AWS::EC2::SecurityGroup::Id", "AWS::EC2::Subnet::Id",
+		"AWS::EC2::Volume::Id", "AWS::EC2::VPC::Id", "AWS::Route53::HostedZone::Id":
+		return true
+	}
+	return false
+}
+
+// inside returns what stands between the brackets of a type such as List<…>.
+func inside(t, outer string) (string, bool) {
+	in, ok := strings.CutPrefix(t, outer+"<")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(in, ">")
+}
+
+const ssmValue = "AWS::SSM::Parameter::Value"
+
+// Names returns what a parameter's value, or each member of its list, names in the
+// account: an AWS-specific type; "" if it is any text.
+func (p *Parameter) Names() string {
+	t := p.Type
+	for _, outer := range []string{ssmValue, "List"} {
+		if in, ok := inside(t, outer); ok {
+			t = in
+		}
+	}
+	if specific(t) {
+		return t
+	}
+	return ""
 }
 
 // IsList reports whether a parameter's value is a list, written with commas.
 func (p *Parameter) IsList() bool {
-	t := strings.TrimPrefix(p.Type, "AWS::SSM::Parameter::Value<") // what is named there is a list
-	return strings.TrimSuffix(t, ">") == "CommaDelimitedList" || strings.HasPrefix(t, "List<")
+	t := p.Type
+	if in, ok := inside(t, ssmValue); ok { // what is named there is a list
+		t = in
+	}
+	return t == "CommaDelimitedList" || strings.HasPrefix(t, "List<")
 }
 
 // IsSSM reports whether a parameter's value names one of SSM's parameters.
@@ -29,10 +65,16 @@ func knownType(t string) bool {
 	case "String", "Number", "CommaDelimitedList", "List<Number>", "List<String>", "AWS::SSM::Parameter::Name":
 		return true
 	}
-	if in, ok := strings.CutPrefix(t, "List<"); ok {
-		return specificTypes[strings.TrimSuffix(in, ">")]
+	if in, ok := inside(t, ssmValue); ok {
+		if in == "String" || in == "List<String>" || in == "CommaDelimitedList" {
+			return true
+		}
+		t = in
 	}
-	return specificTypes[t] || strings.HasPrefix(t, "AWS::SSM::Parameter::Value<") && strings.HasSuffix(t, ">")
+	if in, ok := inside(t, "List"); ok {
+		t = in
+	}
+	return specific(t)
 }
 
 var parameterMembers = []string{"Type", "Default", "Description", "NoEcho", "AllowedValues", "AllowedPattern", "MinLength", "MaxLength", "MinValue", "MaxValue", "ConstraintDescription"}
