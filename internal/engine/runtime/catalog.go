@@ -45,6 +45,8 @@ type Choice struct {
 	Protocol Protocol
 
 	env []string
+	// system is the operating system, where that is what executes functions.
+	system string
 	// needsClient tells that the package has to bring what executes it.
 	needsClient bool
 	image       *Image
@@ -75,6 +77,9 @@ type CatalogConfig struct {
 	Path string
 	// Home is the home folder, where version managers install.
 	Home string
+	// System names the operating system and its version, as functions of OS-only
+	// runtimes see it; empty: what /etc/os-release says.
+	System string
 	// NodePath is a list of folders with modules that all functions in Node.js
 	// find, as in the environment variable NODE_PATH.
 	NodePath string
@@ -90,8 +95,9 @@ type Catalog struct {
 	cfg   CatalogConfig
 	roots string
 
-	mu    sync.Mutex
-	found map[string][]Interpreter
+	mu     sync.Mutex
+	osName string
+	found  map[string][]Interpreter
 	// trusting holds the folders that Trust has written to.
 	trusting map[string]bool
 }
@@ -107,7 +113,7 @@ func NewCatalog(cfg CatalogConfig) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Catalog{cfg: cfg, roots: roots, found: map[string][]Interpreter{}, trusting: map[string]bool{}}, nil
+	return &Catalog{cfg: cfg, roots: roots, osName: cfg.System, found: map[string][]Interpreter{}, trusting: map[string]bool{}}, nil
 }
 
 // Interpreters are all that functions can be executed with, newest first within a family.
@@ -123,7 +129,7 @@ func (c *Catalog) family(ctx context.Context, f *family) []Interpreter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found, ok := c.found[f.name]
-	if !ok {
+	if !ok || slices.ContainsFunc(found, func(i Interpreter) bool { return stampOf(i.Path) != i.stamp }) {
 		found = f.search(ctx, c.cfg.Path, c.cfg.Home)
 		// Nothing found is not kept: it may be installed any moment.
 		if ctx.Err() == nil && len(found) > 0 {
@@ -141,24 +147,29 @@ var (
 // Resolve finds what executes a runtime. The error is an *UnavailableError if
 // this machine lacks it, and ErrUnknownRuntime for other names.
 func (c *Catalog) Resolve(ctx context.Context, name string) (Choice, error) {
+	return c.resolve(ctx, name, "")
+}
+
+// resolve is Resolve for a runtime version, or for the best that there is.
+func (c *Catalog) resolve(ctx context.Context, name, pin string) (Choice, error) {
 	switch name {
 	case "provided", "provided.al2", "provided.al2023":
-		return c.trust(Choice{Runtime: name, Family: "provided", Exact: true})
+		return c.trust(Choice{Runtime: name, Family: "provided", Exact: true, system: c.system()})
 	case "go1.x":
-		return c.trust(Choice{Runtime: name, Family: "go", Exact: true})
+		return c.trust(Choice{Runtime: name, Family: "go", Exact: true, system: c.system()})
 	}
 	if m := pythonName.FindStringSubmatch(name); m != nil {
-		return c.choose(ctx, name, &families[0], number(m[1]), number(m[2]))
+		return c.choose(ctx, name, pin, &families[0], number(m[1]), number(m[2]))
 	}
 	if m := nodeName.FindStringSubmatch(name); m != nil {
-		return c.choose(ctx, name, &families[1], number(m[1]), 0)
+		return c.choose(ctx, name, pin, &families[1], number(m[1]), 0)
 	}
 	if version, ok := strings.CutPrefix(name, "java"); ok && number(version) > 0 {
-		return c.choose(ctx, name, &families[3], number(version), 0)
+		return c.choose(ctx, name, pin, &families[3], number(version), 0)
 	}
 	if version, ok := strings.CutPrefix(name, "ruby"); ok {
 		if major, minor, ok := strings.Cut(version, "."); ok && number(major) > 0 && number(minor) >= 0 {
-			return c.choose(ctx, name, &families[2], number(major), number(minor))
+			return c.choose(ctx, name, pin, &families[2], number(major), number(minor))
 		}
 	}
 	return Choice{}, fmt.Errorf("%q: %w", name, ErrUnknownRuntime)
@@ -173,7 +184,7 @@ func number(s string) int {
 }
 
 // choose takes the interpreter that fits best.
-func (c *Catalog) choose(ctx context.Context, name string, f *family, major, minor int) (Choice, error) {
+func (c *Catalog) choose(ctx context.Context, name, pin string, f *family, major, minor int) (Choice, error) {
 	all := c.family(ctx, f)
 	if err := ctx.Err(); err != nil {
 		return Choice{}, err
@@ -189,6 +200,14 @@ func (c *Catalog) choose(ctx context.Context, name string, f *family, major, min
 			reason = fmt.Sprintf("the newest %s on this machine is %s; ", f.name, all[0].Version)
 		}
 		return Choice{}, &UnavailableError{name, reason + fmt.Sprintf(f.get, wanted)}
+	}
+	if pin != "" && pin != versionName(name, best.Version.String()) {
+		i := slices.IndexFunc(all, func(x Interpreter) bool { return versionName(name, x.Version.String()) == pin })
+		if i < 0 {
+			return Choice{}, goneVersion(name, pin, versionName(name, best.Version.String()))
+		}
+		best = &all[i]
+		exact = sameLine(f.name, best.Version, Version{Major: major, Minor: minor})
 	}
 	choice := Choice{
 		Runtime: name, Family: f.name, Path: best.Path, Version: best.Version, Exact: exact, Protocol: Framed,

@@ -12,7 +12,7 @@ import (
 func TestPick(t *testing.T) {
 	v := func(family string, versions ...Version) (out []Interpreter) {
 		for _, x := range versions {
-			out = append(out, Interpreter{family, "/x", x})
+			out = append(out, Interpreter{Family: family, Path: "/x", Version: x})
 		}
 		return out
 	}
@@ -108,7 +108,7 @@ func TestInterpreterMounts(t *testing.T) {
 		// A program in somebody's own bin folder does not show the home.
 		filepath.Join(dir, "home/bin/python3.12"): filepath.Join(dir, "home/bin/python3.12"),
 	} {
-		i := Interpreter{"python", path, Version{3, 12, 1}}
+		i := Interpreter{Family: "python", Path: path, Version: Version{3, 12, 1}}
 		got := ""
 		if m := i.mounts(); len(m) == 1 && m[0].Source == m[0].Target {
 			got = m[0].Source

@@ -36,6 +36,8 @@ type Interpreter struct {
 	Path string
 	// Version is what it says of itself.
 	Version Version
+
+	stamp stamp // of the program when it was asked
 }
 
 // family is how the interpreters of a language are found.
@@ -120,7 +122,7 @@ func (f *family) search(ctx context.Context, path, home string) []Interpreter {
 			}
 			v, ok := f.askVersion(ctx, real)
 			if ok && v.compare(f.oldest) >= 0 {
-				out = append(out, Interpreter{f.name, real, v})
+				out = append(out, Interpreter{f.name, real, v, stampOf(real)})
 			}
 		}
 	}

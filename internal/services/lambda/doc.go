@@ -72,7 +72,9 @@
 //   - When no memory is left for another environment, an event waits for up to a
 //     second and is then throttled (ConcurrentInvocationLimitExceeded).
 //   - A loop of functions is found by the trace header only.
-//   - Runtimes are the machine's interpreters: UpdateRuntimeOn is Auto.
+//   - Runtimes are the machine's interpreters, and their versions those of these
+//     (management.go). With FunctionUpdate and Manual a function whose version was
+//     taken off the machine is not run (InvalidRuntimeException).
 //   - One function runs at most 32 asynchronous events at once.
 //   - Billed Duration contains the initialisation, as on AWS since August 2025.
 //

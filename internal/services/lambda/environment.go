@@ -67,7 +67,7 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.handler(), Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
 		Network: pl.deps.Network, Door: pl.deps.Door, Egress: pl.deps.Egress, InitTimeout: initPhase + time.Duration(v.Timeout)*time.Second, Log: e.line, IDs: s.ids,
-		Function: engine.Function{Account: k.account, Name: k.name, Version: v.Version, InitializationType: e.initialization()},
+		Function: e.function(&choice),
 		JSONLogs: v.json(), Events: e.platform, AllEvents: v.json(),
 	})
 	e.init = s.clock.Now().Sub(begin)
@@ -88,6 +88,16 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 		e.init = 0
 	}
 	return e, nil
+}
+
+// function is who the environment's function is.
+func (e *environment) function(c *engine.Choice) engine.Function {
+	k := e.pool.ps.key
+	f := engine.Function{Account: k.account, Name: k.name, Version: e.pool.v.Version, InitializationType: e.initialization(), RuntimeVersion: c.VersionName()}
+	if f.RuntimeVersion != "" {
+		f.RuntimeVersionARN = k.area().runtimeARN(f.RuntimeVersion)
+	}
+	return f
 }
 
 // initialization names how the environment came to be, as AWS does.

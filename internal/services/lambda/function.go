@@ -123,7 +123,7 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 	if opt.Val(in.Publish) {
 		shown = f.versions["1"]
 	}
-	out := f.configuration(shown, qualified(shown))
+	out := s.configuration(f, shown, qualified(shown))
 	// The function is ready; clients of AWS expect to be told to wait.
 	out.State, out.StateReason, out.StateReasonCode = new("Pending"), new("The function is being created."), new("Creating")
 	return out, nil
@@ -291,7 +291,7 @@ func unuse(t data.Txn, k key, v *version) error {
 const timeForm = "2006-01-02T15:04:05.000-0700"
 
 // configuration shows a version, its ARN with the qualifier.
-func (f *function) configuration(v *version, qualifier string) *api.FunctionConfiguration {
+func (s *Service) configuration(f *function, v *version, qualifier string) *api.FunctionConfiguration {
 	c := &api.FunctionConfiguration{
 		FunctionName: &f.key.name, FunctionArn: new(f.key.arn(qualifier)), Runtime: &v.Runtime, Role: &v.Role, Handler: &v.Handler,
 		CodeSize: &v.CodeSize, Description: &v.Description, Timeout: &v.Timeout, MemorySize: &v.Memory,
@@ -300,7 +300,7 @@ func (f *function) configuration(v *version, qualifier string) *api.FunctionConf
 		State: new("Active"), LastUpdateStatus: new("Successful"), PackageType: new("Zip"), Architectures: []string{v.Arch},
 		EphemeralStorage: &api.EphemeralStorage{Size: &v.Ephemeral},
 		SnapStart:        &api.SnapStartResponse{ApplyOn: new("None"), OptimizationStatus: new("Off")},
-		LoggingConfig:    v.logging.config(),
+		LoggingConfig:    v.logging.config(), RuntimeVersionConfig: s.runtimeVersion(f.key.area(), v),
 	}
 	v.showImage(c)
 	for i := range v.Layers {
@@ -330,7 +330,7 @@ func (s *Service) getFunctionConfiguration(ctx context.Context, rq *call.Authori
 	if err != nil {
 		return nil, err
 	}
-	return f.configuration(v, q), nil
+	return s.configuration(f, v, q), nil
 }
 
 func (s *Service) getFunction(ctx context.Context, rq *call.Authorized, in *api.GetFunctionRequest) (*api.GetFunctionResponse, error) {
@@ -338,7 +338,7 @@ func (s *Service) getFunction(ctx context.Context, rq *call.Authorized, in *api.
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetFunctionResponse{Configuration: f.configuration(v, q), Code: v.location()}
+	out := &api.GetFunctionResponse{Configuration: s.configuration(f, v, q), Code: v.location()}
 	if len(f.rec.Tags) > 0 {
 		out.Tags = maps.Clone(f.rec.Tags)
 	}
@@ -403,7 +403,7 @@ func (s *Service) listFunctions(ctx context.Context, rq *call.Authorized, in *ap
 				if all {
 					q = v.Version
 				}
-				out.Functions = append(out.Functions, *f.configuration(v, q))
+				out.Functions = append(out.Functions, *s.configuration(f, v, q))
 				last = rec.Name + ":" + v.Version
 			}
 		}

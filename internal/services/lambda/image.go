@@ -201,7 +201,7 @@ func (s *Service) program(ctx context.Context, k key, v *version) (choice engine
 		}
 		return engine.ImageChoice(img), "", done, nil
 	}
-	if choice, err = s.runtimes.Resolve(ctx, v.Runtime); err != nil {
+	if choice, err = s.resolveRuntime(ctx, v); err != nil {
 		return choice, "", nil, fmt.Errorf("runtime of %s: %w", k.name, err)
 	}
 	if choice, err = s.plane.attach(ctx, k, choice); err != nil {

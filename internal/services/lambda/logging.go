@@ -153,6 +153,10 @@ func (e *environment) platform(ev engine.Event) {
 		return
 	}
 	switch r := ev.Record.(type) {
+	case engine.InitStart:
+		if r.RuntimeVersion != "" {
+			e.printf("INIT_START Runtime Version: %s\tRuntime Version ARN: %s", r.RuntimeVersion, r.RuntimeVersionARN)
+		}
 	case engine.ExtensionState:
 		line := fmt.Sprintf("EXTENSION\tName: %s\tState: %s\tEvents: [%s]", r.Name, r.State, strings.Join(r.Events, ", "))
 		if r.ErrorType != "" {

@@ -262,7 +262,7 @@ func TestLogs(t *testing.T) {
 	if !strings.HasPrefix(name, "2026/11/01/[$LATEST]") {
 		t.Errorf("stream: %s", name)
 	}
-	if !slices.Contains(lines, "one\n") || !strings.HasPrefix(lines[0], "START RequestId: ") {
+	if !slices.Contains(lines, "one\n") || !strings.HasPrefix(lines[0], "INIT_START Runtime Version: provided:al2023.vtest-1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:") || !strings.HasPrefix(lines[1], "START RequestId: ") {
 		t.Errorf("lines: %q", lines)
 	}
 	if who := st.logs.who[0]; who.RoleARN != testRole || !strings.HasSuffix(who.ARN, "/f_") {

@@ -28,7 +28,7 @@ func (p *functionProperties) snapStart() *api.SnapStart {
 	return &api.SnapStart{ApplyOn: &p.SnapStart.ApplyOn}
 }
 
-// managedProperty is RuntimeManagementConfig, of which Auto is what there is.
+// managedProperty is RuntimeManagementConfig.
 type managedProperty struct {
 	UpdateRuntimeOn   string  `cfn:"UpdateRuntimeOn,required"`
 	RuntimeVersionArn *string `cfn:"RuntimeVersionArn"`

@@ -124,6 +124,10 @@ type version struct {
 	// Image is what the version runs instead of a package, Hash its digest then.
 	Image       *imageUse    `json:"image,omitempty"`
 	ImageConfig *imageConfig `json:"imageConfig,omitempty"`
+	// RuntimeUpdate is FunctionUpdate or Manual, or Auto as "". Then RuntimeVersion
+	// is the version of the runtime that is used, in the engine's words.
+	RuntimeUpdate  string `json:"runtimeUpdate,omitempty"`
+	RuntimeVersion string `json:"runtimeVersion,omitempty"`
 	// Env is what SealedEnv holds.
 	Env map[string]string `json:"-"`
 }

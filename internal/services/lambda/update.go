@@ -56,6 +56,9 @@ func (s *Service) update(ctx context.Context, k key, revision *string, publish b
 		if err := checkSize(&v); err != nil {
 			return err
 		}
+		if err := s.hold(ctx, &v, before.Runtime); err != nil {
+			return err
+		}
 		v.Modified, v.Revision = s.clock.Now(), next
 		if err := unuse(t, k, before); err != nil {
 			return err
@@ -78,7 +81,7 @@ func (s *Service) update(ctx context.Context, k key, revision *string, publish b
 	if publish {
 		v = f.versions[made]
 	}
-	out := f.configuration(v, qualified(v))
+	out := s.configuration(f, v, qualified(v))
 	// The next invocation uses the new version; clients of AWS expect to wait.
 	out.LastUpdateStatus, out.LastUpdateStatusReason, out.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being updated."), new("Updating")
 	return out, nil
@@ -133,7 +136,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, rq *call.Authorized, i
 			return nil, err
 		}
 		p.into(&v)
-		return f.configuration(&v, ""), nil
+		return s.configuration(f, &v, ""), nil
 	}
 	if err := s.keep(ctx, k.area(), p); err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (s *Service) publishVersion(ctx context.Context, rq *call.Authorized, in *a
 	if err != nil {
 		return nil, err
 	}
-	return f.configuration(f.versions[made], made), nil
+	return s.configuration(f, f.versions[made], made), nil
 }
 
 func (s *Service) listVersionsByFunction(ctx context.Context, rq *call.Authorized, in *api.ListVersionsByFunctionRequest) (*api.ListVersionsByFunctionResponse, error) {
@@ -104,7 +104,7 @@ func (s *Service) listVersionsByFunction(ctx context.Context, rq *call.Authorize
 			out.NextMarker = new(page.Token(last))
 			break
 		}
-		out.Versions = append(out.Versions, *f.configuration(v, v.Version))
+		out.Versions = append(out.Versions, *s.configuration(f, v, v.Version))
 		last = v.Version
 	}
 	return out, nil

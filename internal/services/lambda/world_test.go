@@ -160,7 +160,7 @@ func TestMain(m *testing.M) {
 
 // shared finds the interpreters, which takes a moment.
 var shared = sync.OnceValues(func() (*engine.Catalog, error) {
-	return engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(testDir, "runtimes"), Path: os.Getenv("PATH"), Home: os.Getenv("HOME")})
+	return engine.NewCatalog(engine.CatalogConfig{Dir: filepath.Join(testDir, "runtimes"), Path: os.Getenv("PATH"), Home: os.Getenv("HOME"), System: "test-1"})
 })
 
 // option changes what the room is given.
