@@ -52,7 +52,7 @@ if do == "states":
     say(ask("GET", root + "event/next", Lambda_Extension_Identifier="nobody")[0::2])
     say(as_me("POST", root + "init/error", {})[0::2])
     say(as_me("POST", root + "event/next", {})[0::2])
-if do.startswith("telemetry"):
+if do == "telemetry":
     class Sink(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             for e in json.loads(self.rfile.read(int(self.headers["Content-Length"]))): say("T", json.dumps(e))
@@ -62,12 +62,14 @@ if do.startswith("telemetry"):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     to = {"protocol": "HTTP", "URI": "http://sandbox.localdomain:%d/x" % server.server_port}
     say(as_me("PUT", "/2022-07-01/telemetry", {"schemaVersion": "2022-12-13", "types": ["platform", "function"], "buffering": {"maxItems": 1000, "timeoutMs": 25}, "destination": to})[0::2])
+if do in ("telemetry", "logs", "old-logs"):
     lines = socket.create_server(("127.0.0.1", 0))
     def tcp():
         c, _ = lines.accept()
         for line in c.makefile(): say("L", line.strip())
     threading.Thread(target=tcp, daemon=True).start()
-    say(as_me("PUT", "/2020-08-15/logs", {"schemaVersion": "2020-08-15", "types": ["platform"], "buffering": {"timeoutMs": 25}, "destination": {"protocol": "TCP", "port": lines.getsockname()[1]}})[0::2])
+    say(as_me("PUT", "/2020-08-15/logs", {"schemaVersion": "2020-08-15" if do == "old-logs" else "2021-03-18", "types": ["platform"], "buffering": {"timeoutMs": 25}, "destination": {"protocol": "TCP", "port": lines.getsockname()[1]}})[0::2])
+if do == "telemetry":
     for bad in ({}, {"schemaVersion": "2022-07-01", "types": ["x"], "destination": to}, {"schemaVersion": "2022-07-01", "types": ["platform"], "buffering": {"maxItems": 1}, "destination": to},
                 {"schemaVersion": "2022-07-01", "types": ["platform"], "destination": {"protocol": "HTTP", "URI": "http://example.com/"}}):
         say(as_me("PUT", "/2022-07-01/telemetry", bad)[0::2])
@@ -407,7 +409,7 @@ func TestTelemetry(t *testing.T) {
 	for _, network := range []sandbox.Network{sandbox.NetworkHost, sandbox.NetworkPrivate} {
 		t.Run(string(network), func(t *testing.T) {
 			t.Parallel()
-			cfg, l, ev := extended(t, 0, map[string]string{"one": "telemetry", "two": "late"}, nil)
+			cfg, l, ev := extended(t, 0, map[string]string{"one": "telemetry", "two": "late", "three": "logs", "four": "old-logs"}, nil)
 			if network == sandbox.NetworkPrivate && !cfg.Launcher.Tier().PrivateNetwork {
 				t.Skip("no private network here")
 			}
@@ -419,6 +421,7 @@ func TestTelemetry(t *testing.T) {
 			if res := e.Finish(context.Background(), inv); res != nil {
 				t.Errorf("%s", res.Payload)
 			}
+			e.Emit(runtime.EventFault, "RequestId: id-1 Error: it was too much")
 			e.Emit(runtime.EventReport, runtime.Done{RequestID: inv.RequestID, Status: "success", Metrics: &runtime.Metrics{DurationMs: runtime.Millis(1500 * time.Microsecond), BilledDurationMs: 2, MemorySizeMB: 128, MaxMemoryUsedMB: 30}})
 			eventually(t, l.all, "one (200, 'OK')",
 				`"type": "platform.initStart"`, `"type": "platform.initRuntimeDone"`, `"type": "platform.initReport"`,
@@ -426,10 +429,23 @@ func TestTelemetry(t *testing.T) {
 				`"type": "platform.runtimeDone", "record": {"requestId": "id-1", "metrics": {"durationMs": `,
 				`"type": "platform.report", "record": {"requestId": "id-1", "metrics": {"durationMs": 1.5, "billedDurationMs": 2, "memorySizeMB": 128, "maxMemoryUsedMB": 30}, "status": "success"}}`,
 				`"type": "platform.extension"`, `"type": "function", "record": "one"}`,
-				`L {"time":`, `"type":"platform.end","record":{"requestId":"id-1"}}`,
+				"one (403, {'errorMessage': 'an extension subscribes to the Telemetry API or to the Logs API, not to both'", "three (200, 'OK')", "four (200, 'OK')",
+				`three L {"time":`, `"type":"platform.end","record":{"requestId":"id-1"}}`, `"type":"platform.runtimeDone","record":{"requestId":"id-1"`,
+				`"type":"platform.fault","record":"RequestId: id-1 Error: it was too much"}`,
 				"schemaVersion is required", "is not one of platform, function, extension", "maxItems is 1, it can be 1000 to 10000", "must be http://sandbox.localdomain",
 				"Telemetry.SubscriptionClosed")
-			eventually(t, ev.all, `platform.telemetrySubscription {"name":"one","state":"Subscribed","types":["platform","function"]}`, `platform.logsSubscription {"name":"one"`)
+			eventually(t, ev.all, `platform.telemetrySubscription {"name":"one","state":"Subscribed","types":["platform","function"]}`, `platform.logsSubscription {"name":"three"`)
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(l.all()) {
+				switch {
+				case strings.HasPrefix(line, "one T") && strings.Contains(line, `"platform.fault"`):
+					t.Errorf("the Telemetry API has no such event: %s", line)
+				case strings.HasPrefix(line, "four L") && strings.Contains(line, `"platform.runtimeDone"`):
+					t.Errorf("the schema of 2020-08-15 has no such event: %s", line)
+				}
+			}
 		})
 	}
 }

@@ -26,7 +26,7 @@ const (
 	EventStart           = "platform.start"
 	EventRuntimeDone     = "platform.runtimeDone"
 	EventReport          = "platform.report"
-	EventFault           = "platform.fault"
+	EventFault           = "platform.fault" // of the Logs API only; its record is a string
 	EventExtension       = "platform.extension"
 	EventSubscription    = "platform.telemetrySubscription"
 	EventLogsSubscribed  = "platform.logsSubscription"

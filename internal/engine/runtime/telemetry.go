@@ -112,7 +112,10 @@ func (t *telemetry) subscribe(s *subscriber) error {
 	if t.closed {
 		return errors.New("subscriptions are closed: they are made during the initialisation")
 	}
-	if i := slices.IndexFunc(t.subs, func(o *subscriber) bool { return o.owner == s.owner && o.legacy == s.legacy }); i >= 0 {
+	if i := slices.IndexFunc(t.subs, func(o *subscriber) bool { return o.owner == s.owner }); i >= 0 {
+		if t.subs[i].legacy != s.legacy {
+			return errors.New("an extension subscribes to the Telemetry API or to the Logs API, not to both")
+		}
 		t.subs[i].stop()
 		t.subs = slices.Delete(t.subs, i, i+1)
 	}
@@ -160,6 +163,7 @@ type subscriber struct {
 	owner   *extension
 	types   []string
 	legacy  bool // the Logs API
+	noDone  bool // its first schema, which has no platform.runtimeDone
 	items   int
 	bytes   int
 	wait    time.Duration
@@ -191,8 +195,13 @@ func (s *subscriber) add(i item) {
 		return
 	}
 	list := []Event{i.event}
-	if s.legacy {
+	switch {
+	case s.legacy && s.noDone && i.event.Type == EventRuntimeDone:
+		list = legacyEvents(i.event)[1:]
+	case s.legacy:
 		list = legacyEvents(i.event)
+	case i.event.Type == EventFault:
+		return // only the Logs API has it; the others have the status of the report
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -388,7 +397,7 @@ func (t *telemetry) newSubscriber(owner *extension, body []byte, legacy bool) (*
 			return nil, fmt.Errorf("types: %q is not one of platform, function, extension", class)
 		}
 	}
-	s := &subscriber{t: t, owner: owner, types: in.Types, legacy: legacy, quit: make(chan struct{}), wake: make(chan struct{}, 1)}
+	s := &subscriber{t: t, owner: owner, types: in.Types, legacy: legacy, noDone: legacy && in.Schema != schemas[1], quit: make(chan struct{}), wake: make(chan struct{}, 1)}
 	var wait int
 	for _, l := range []struct {
 		name            string

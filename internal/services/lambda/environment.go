@@ -258,19 +258,22 @@ func (e *environment) report(inv *invocation, res *engine.Result, timeout time.D
 		DurationMs: engine.Millis(duration), BilledDurationMs: int64(math.Ceil(float64(billed) / float64(time.Millisecond))),
 		MemorySizeMB: int64(e.pool.v.Memory), MaxMemoryUsedMB: (res.PeakMemory + 1<<20 - 1) >> 20, InitDurationMs: engine.Millis(init),
 	}}
-	if res.TimedOut {
-		record.ErrorType = ""
+	fault, tail := "", ""
+	switch {
+	case res.TimedOut:
+		record.ErrorType, tail = "", "\tStatus: timeout"
+		at := e.pool.ps.p.s.clock.Now().Format("2006-01-02T15:04:05.000Z")
+		fault = fmt.Sprintf("%s %s Task timed out after %.2f seconds", at, inv.id, timeout.Seconds())
+	case res.ErrorType != "":
+		tail = "\tStatus: error\tError Type: " + res.ErrorType
+		fault = fmt.Sprintf("RequestId: %s Error: %s", inv.id, cause(res))
+	}
+	if fault != "" && e.e != nil {
+		e.e.Emit(engine.EventFault, fault)
 	}
 	e.say(engine.EventReport, record, func() string {
-		tail := ""
-		switch {
-		case res.TimedOut:
-			tail = "\tStatus: timeout"
-			at := e.pool.ps.p.s.clock.Now().Format("2006-01-02T15:04:05.000Z")
-			e.printf("%s %s Task timed out after %.2f seconds", at, inv.id, timeout.Seconds())
-		case res.ErrorType != "":
-			tail = "\tStatus: error\tError Type: " + res.ErrorType
-			e.printf("RequestId: %s Error: %s", inv.id, cause(res))
+		if fault != "" {
+			e.print(fault)
 		}
 		e.print("END RequestId: " + inv.id)
 		first := ""
