@@ -4,7 +4,8 @@
 // them, each held by those who need it (a repository, a function's version) and
 // removed with its last holder. Trees unpacks layers, each once, and says how
 // they are joined: stacked by overlayfs, or copied into one folder where the
-// system does not allow that. Pull fetches images from registries.
+// system does not allow that. What is unpacked outlives the server. Pull fetches
+// images from registries.
 //
 // The formats are those of the Open Container Initiative and their older
 // spelling by Docker:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"github.com/tierra-cloud/tierra/internal/data/blob"
@@ -22,12 +23,13 @@ type Layer struct {
 
 // Trees keeps unpacked layers below a folder of its own, each once, in a folder
 // named by its digests; or, where they cannot be joined, each image once. They are
-// derived from the content: they are not synced to disk, and begin empty with every
-// start of the server. It is safe for concurrent use.
+// derived from the content; the next server takes them over if they are sure to be
+// whole (see kept.go). It is safe for concurrent use.
 type Trees struct {
 	content *Content
 	dir     string
 	joined  bool // layers are joined by overlayfs
+	kept    keeping
 
 	mu  sync.Mutex
 	all map[string]*tree
@@ -41,22 +43,13 @@ type tree struct {
 	users int // guarded by Trees.mu
 }
 
+// folder is the name of a tree's folder, which says how many bytes its files have.
+func (x *tree) folder(name string) string { return name + "." + strconv.FormatInt(x.bytes, 10) }
+
 // NewTrees keeps trees below dir. overlay says that a sandbox can join layers; if
 // layers cannot be prepared for that in dir, they are copied all the same.
 func NewTrees(content *Content, dir string, overlay bool) *Trees {
 	return &Trees{content: content, dir: dir, joined: overlay, all: map[string]*tree{}}
-}
-
-// Open clears what an earlier server left, and must come first.
-func (t *Trees) Open() error {
-	if err := os.RemoveAll(t.dir); err != nil {
-		return fmt.Errorf("clear the folder of images: %w", err)
-	}
-	if err := os.MkdirAll(t.dir, 0o755); err != nil {
-		return err
-	}
-	t.joined = t.joined && canMark(t.dir)
-	return nil
 }
 
 // Root makes the root of an image, unpacking what is not unpacked yet; release
@@ -78,7 +71,7 @@ func (t *Trees) Root(ctx context.Context, layers []Layer) (root *sandbox.Root, b
 	}
 	for _, l := range layers {
 		name := treeName(l)
-		n, err := t.make(name, func(dir string) (int64, error) {
+		dir, n, err := t.make(name, func(dir string) (int64, error) {
 			return t.fill(ctx, l, dir, marked{}, MaxUnpacked-bytes)
 		})
 		if err != nil {
@@ -90,7 +83,7 @@ func (t *Trees) Root(ctx context.Context, layers []Layer) (root *sandbox.Root, b
 			release()
 			return nil, 0, nil, ErrTooBig
 		}
-		root.Layers = append(root.Layers, filepath.Join(t.dir, name))
+		root.Layers = append(root.Layers, dir)
 	}
 	return root, bytes, release, nil
 }
@@ -98,7 +91,7 @@ func (t *Trees) Root(ctx context.Context, layers []Layer) (root *sandbox.Root, b
 // copied makes one folder of all layers.
 func (t *Trees) copied(ctx context.Context, layers []Layer) (*sandbox.Root, int64, func(), error) {
 	name := treeName(layers...)
-	n, err := t.make(name, func(dir string) (total int64, err error) {
+	dir, n, err := t.make(name, func(dir string) (total int64, err error) {
 		for _, l := range layers {
 			n, err := t.fill(ctx, l, dir, inPlace{}, MaxUnpacked-total)
 			if err != nil {
@@ -111,15 +104,19 @@ func (t *Trees) copied(ctx context.Context, layers []Layer) (*sandbox.Root, int6
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	return &sandbox.Root{Dir: filepath.Join(t.dir, name)}, n, sync.OnceFunc(func() { t.release(name) }), nil
+	return &sandbox.Root{Dir: dir}, n, sync.OnceFunc(func() { t.release(name) }), nil
 }
 
+// treeName names a tree by its topmost layer and all that it is of.
 func treeName(layers ...Layer) string {
-	h := sha256.New()
+	h, top := sha256.New(), DigestOf(nil)
 	for _, l := range layers {
 		fmt.Fprintf(h, "%s %s\n", l.Digest, l.Diff)
+		if l.Digest != "" {
+			top = l.Digest
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return top.Hex() + "." + hex.EncodeToString(h.Sum(nil))
 }
 
 // fill unpacks one layer into a folder.
@@ -169,36 +166,33 @@ func (t *Trees) release(name string) {
 }
 
 // make fills a folder unless it is there, and holds it.
-func (t *Trees) make(name string, fill func(dir string) (int64, error)) (int64, error) {
+func (t *Trees) make(name string, fill func(dir string) (int64, error)) (dir string, bytes int64, err error) {
 	x := t.hold(name)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.ready {
-		return x.bytes, nil
+	if !x.ready {
+		if err := t.fresh(name, x, fill); err != nil {
+			t.release(name)
+			return "", 0, fmt.Errorf("unpack an image: %w", err)
+		}
+		x.ready = true
 	}
-	n, err := t.fresh(name, fill)
-	if err != nil {
-		t.release(name)
-		return 0, fmt.Errorf("unpack an image: %w", err)
-	}
-	x.ready, x.bytes = true, n
-	return n, nil
+	return filepath.Join(t.dir, x.folder(name)), x.bytes, nil
 }
 
-func (t *Trees) fresh(name string, fill func(dir string) (int64, error)) (int64, error) {
+func (t *Trees) fresh(name string, x *tree, fill func(dir string) (int64, error)) error {
 	tmp, err := os.MkdirTemp(t.dir, "unpack-")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer os.RemoveAll(tmp)
 	if err := os.Chmod(tmp, 0o755); err != nil {
-		return 0, err
+		return err
 	}
-	n, err := fill(tmp)
-	if err != nil {
-		return 0, err
+	if x.bytes, err = fill(tmp); err != nil {
+		return err
 	}
-	return n, os.Rename(tmp, filepath.Join(t.dir, name))
+	return t.kept.name(t, func() error { return os.Rename(tmp, filepath.Join(t.dir, x.folder(name))) })
 }
 
 // Drop removes the trees of an image that nobody uses and no other image needs:
@@ -215,24 +209,40 @@ func (t *Trees) Drop(layers []Layer, needed func(Layer) bool) error {
 	}
 	var errs []error
 	for _, name := range names {
-		t.mu.Lock()
-		there := t.all[name] != nil
-		t.mu.Unlock()
-		if !there {
-			continue
-		}
-		x := t.hold(name)
-		x.mu.Lock()
-		t.mu.Lock()
-		alone := x.users == 1
-		t.mu.Unlock()
-		// Whoever comes now waits for x.mu, and unpacks anew.
-		if alone && x.ready {
-			x.ready = false
-			errs = append(errs, os.RemoveAll(filepath.Join(t.dir, name)))
-		}
-		x.mu.Unlock()
-		t.release(name)
+		errs = append(errs, t.drop(name))
 	}
 	return errors.Join(errs...)
+}
+
+// drop removes a tree unless it is used.
+func (t *Trees) drop(name string) error {
+	t.mu.Lock()
+	there := t.all[name] != nil
+	t.mu.Unlock()
+	if !there {
+		return nil
+	}
+	x := t.hold(name)
+	defer t.release(name)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	t.mu.Lock()
+	alone := x.users == 1
+	t.mu.Unlock()
+	// Whoever comes now waits for x.mu, and unpacks anew.
+	if !alone || !x.ready {
+		return nil
+	}
+	x.ready = false
+	return t.remove(x.folder(name))
+}
+
+// remove removes a folder. It loses its name first: what is under a tree's name is whole.
+func (t *Trees) remove(folder string) error {
+	tmp, err := os.MkdirTemp(t.dir, "gone-")
+	if err != nil {
+		return err
+	}
+	err = os.Rename(filepath.Join(t.dir, folder), filepath.Join(tmp, "tree"))
+	return errors.Join(err, os.RemoveAll(tmp))
 }

@@ -244,10 +244,20 @@ func (s *Service) unpackImage(ctx context.Context, at imageURI, img *image.Image
 	return &pack{hash: img.Digest.Hex(), image: use, done: done}, nil
 }
 
-// openImages makes the folder of unpacked layers ready.
-func (s *Service) openImages() error {
+// openImages makes the folder of unpacked layers ready: what an earlier server has
+// unpacked stays as far as a version needs it.
+func (s *Service) openImages(ctx context.Context) error {
 	if s.plane.deps.Images == nil {
 		return nil
 	}
-	return s.trees.Open()
+	if err := s.trees.Open(); err != nil {
+		return err
+	}
+	return s.trees.Collect(func(d image.Digest) (needed bool, err error) {
+		err = s.store.View(ctx, func(r data.Reader) error {
+			needed, err = image.Held(r, d, "lambda/")
+			return err
+		})
+		return needed, err
+	})
 }

@@ -155,13 +155,19 @@ func (y *yard) image(function, uri string, change func(*api.CreateFunctionReques
 	return calltest.Do(y.World, api.CreateFunction, in)
 }
 
-func (y *yard) unpacked() int {
+// unpacked counts the trees, and what is on its way to be one.
+func (y *yard) unpacked() (n int) {
 	y.t.Helper()
 	all, err := os.ReadDir(y.deps.ImageDir)
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	return len(all)
+	for _, e := range all {
+		if e.IsDir() {
+			n++
+		}
+	}
+	return n
 }
 
 func (y *yard) kept() int {

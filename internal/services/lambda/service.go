@@ -138,7 +138,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.folders.open(); err != nil {
 		return err
 	}
-	if err := s.openImages(); err != nil {
+	if err := s.openImages(ctx); err != nil {
 		return err
 	}
 	if err := s.collect(ctx); err != nil {
@@ -153,6 +153,7 @@ func (s *Service) Start(ctx context.Context) error {
 // then what is left is killed. Log lines that came are delivered.
 func (s *Service) Stop(ctx context.Context) error {
 	s.async.stop()
+	defer s.trees.Close()
 	return s.plane.stop(ctx)
 }
 
