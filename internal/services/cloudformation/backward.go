@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"strings"
 
@@ -90,9 +91,28 @@ func (r *run) removeAll(ctx context.Context, retain []string, alsoRetained bool)
 		if alsoRetained && x.Deletion != "" {
 			x.Deletion = "RetainExceptOnCreate"
 		}
+		for _, old := range rec.leftovers() {
+			if ok, err := r.remove(ctx, rec, &old, old.Deletion == "Retain" || old.Replacement == "Retain"); !ok || err != nil {
+				return ok, err
+			}
+		}
 		ok, err := r.remove(ctx, rec, &x, x.Deletion == "Retain" || x.Deletion == "RetainExceptOnCreate" && r.st.Op.Kind != "create")
+		if !ok && err == nil && r.st.Op.Force {
+			return r.remove(ctx, r.rec(id), &x, true)
+		}
 		return ok, err
 	})
+}
+
+// leftovers are what the resource was, or was to be, in updates that have not ended.
+func (rec *resourceRecord) leftovers() []existing {
+	out := slices.Clone(rec.Also)
+	for _, x := range []*existing{rec.Before, rec.Discard} {
+		if x != nil && x.Physical != "" && x.Physical != rec.Physical {
+			out = append(out, *x)
+		}
+	}
+	return out
 }
 
 // reverse walks a graph of dependencies backwards and collects what failed.
@@ -191,7 +211,7 @@ func (r *run) rollbackUpdate(ctx context.Context) error {
 	}
 	g := graph.Graph{}
 	for id, rec := range r.recs {
-		if rec.Op == r.st.Op.ID && rec.Before != nil {
+		if r.st.Op.did(rec) && rec.Before != nil {
 			g[id] = nil
 		}
 	}
@@ -286,17 +306,15 @@ func (r *run) cleanup(ctx context.Context) error {
 		}
 	}
 	g := graph.Graph{}
-	deps := map[string][]string{}
+	deps, leaves := map[string][]string{}, map[string]bool{} // what the stack no longer has
 	for id, rec := range r.recs {
-		mine := rec.Op == r.st.Op.ID
+		leaves[id] = forward && !r.plan.active[id] || !forward && r.st.Op.did(rec) && rec.Before == nil && rec.Discard == nil
+		left := rec.leftovers()
 		switch {
-		case forward && !r.plan.active[id], !forward && mine && rec.Before == nil && rec.Discard == nil:
+		case leaves[id]:
 			g[id], deps[id] = nil, rec.DependsOn
-		case forward && mine && rec.Before != nil && rec.Before.Physical != rec.Physical:
-			rec.Discard = rec.Before
-			fallthrough
-		case rec.Discard != nil:
-			g[id], deps[id] = nil, rec.Discard.DependsOn
+		case len(left) > 0:
+			g[id], deps[id] = nil, left[0].DependsOn
 		}
 	}
 	for id := range g {
@@ -308,11 +326,16 @@ func (r *run) cleanup(ctx context.Context) error {
 	}
 	failed, err := r.reverse(ctx, g, func(id string) (bool, error) {
 		rec := r.rec(id)
-		if rec.Discard == nil { // the stack no longer has it
-			keep := rec.Deletion == "Retain" || rec.Deletion == "RetainExceptOnCreate" && forward
-			return r.remove(ctx, rec, &rec.existing, keep)
+		for _, x := range rec.leftovers() {
+			if ok, err := r.remove(ctx, rec, &x, forward && x.Replacement == "Retain"); !ok || err != nil {
+				return ok, err
+			}
 		}
-		return r.remove(ctx, rec, rec.Discard, forward && rec.Discard.Replacement == "Retain")
+		if !leaves[id] {
+			return true, nil
+		}
+		keep := rec.Deletion == "Retain" && (forward || !r.st.Op.DeleteRetained) || rec.Deletion == "RetainExceptOnCreate" && forward
+		return r.remove(ctx, rec, &rec.existing, keep)
 	})
 	if err != nil {
 		return err
@@ -327,17 +350,16 @@ func (r *run) cleanup(ctx context.Context) error {
 	r.st.Prior = ""
 	return r.to(ctx, status, reason, func(tx data.Txn) error {
 		for id, rec := range r.recs {
-			_, gone := g[id]
 			key := r.sc.resourceKey(r.st.ID, id)
-			if gone && rec.Discard == nil {
+			if leaves[id] {
 				if err := tx.Delete(key); err != nil {
 					return err
 				}
 				continue
 			}
-			if rec.Before != nil || rec.Discard != nil || rec.Attempt != nil {
+			if rec.Before != nil || rec.Discard != nil || rec.Attempt != nil || rec.Also != nil {
 				c := *rec
-				c.Before, c.Discard, c.Attempt = nil, nil, nil
+				c.Before, c.Discard, c.Attempt, c.Also = nil, nil, nil, nil
 				if err := put(tx, key, &c); err != nil {
 					return err
 				}

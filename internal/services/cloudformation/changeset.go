@@ -319,7 +319,9 @@ func (s *Service) executeChangeSet(ctx context.Context, rq *call.Authorized, in 
 		if st.Status == api.StackStatusReviewInProgress {
 			st.Spec = "" // there is nothing to go back to
 		}
+		as := st.Spec
 		s.update(st, rq, &c.Spec, token, false, false)
+		st.Prior, st.Op.Since = as, nil // what failed before is not the import's to take back
 		st.Status, st.Op.Kind = api.StackStatusImportInProgress, "import"
 	} else if c.Type == api.ChangeSetTypeUpdate {
 		if !updatable(st.Status) {

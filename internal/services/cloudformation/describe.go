@@ -80,8 +80,13 @@ const hidden = "****"
 // describe adds a stack to the answer.
 func describe(rd data.Reader, st *stackRecord, out *api.DescribeStacksOutput) error {
 	drift, driftAt := st.driftState()
+	ops := []api.OperationEntry{{OperationId: new(st.Op.ID), OperationType: new(st.Op.kind())}}
+	if st.Op.Back != "" {
+		ops = append([]api.OperationEntry{{OperationId: new(st.Op.Back), OperationType: new(st.Op.BackKind)}}, ops...)
+	}
 	d := api.Stack{
-		StackId: new(st.ID), StackName: new(st.Name), ChangeSetId: opt.NonZero(st.ChangeSet), Description: opt.NonZero(st.Description),
+		LastOperations: ops,
+		StackId:        new(st.ID), StackName: new(st.Name), ChangeSetId: opt.NonZero(st.ChangeSet), Description: opt.NonZero(st.Description),
 		CreationTime: new(st.Created), LastUpdatedTime: instant(st.Updated), DeletionTime: instant(st.Deleted),
 		StackStatus: new(st.Status), StackStatusReason: opt.NonZero(st.Reason), DisableRollback: new(st.OnFailure == api.OnFailureDoNothing),
 		TimeoutInMinutes: opt.NonZero(st.Timeout), EnableTerminationProtection: new(st.Protected), ParentId: opt.NonZero(st.Parent), RootId: opt.NonZero(st.Root),

@@ -7,6 +7,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
+	"github.com/tierra-cloud/tierra/internal/kernel/arn"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 	"github.com/tierra-cloud/tierra/internal/kernel/page"
@@ -15,6 +16,14 @@ import (
 func (s *Service) eventBindings() []call.Binding {
 	return []call.Binding{
 		call.Bind(api.DescribeStackEvents, onStack(s, "cloudformation:DescribeStackEvents", func(in *api.DescribeStackEventsInput) *string { return in.StackName }, nil), s.describeStackEvents),
+		call.Bind(api.DescribeEvents, call.Rule(func(ctx context.Context, rq *call.Decoded, in *api.DescribeEventsInput) ([]call.Need, error) {
+			need := call.Need{Action: "cloudformation:DescribeEvents", Resource: arn.Make("cloudformation", rq.Region(), rq.Account(), "stack/*/*")}
+			var err error
+			if in.StackName != nil {
+				need.Resource, err = s.stackResource(ctx, rq, *in.StackName)
+			}
+			return []call.Need{need}, err
+		}, "cloudformation:DescribeEvents"), s.describeEvents),
 	}
 }
 

@@ -163,15 +163,15 @@ func (r *run) step(ctx, steps context.Context, id string) (graph.Verdict, error)
 		}
 		return r.create(ctx, steps, fresh, again, err)
 	}
-	if rec.Op != r.st.Op.ID {
-		before := rec.existing
-		rec.Before, rec.Op, rec.Discard = &before, r.st.Op.ID, nil
-	}
+	rec.touch(&r.st.Op)
 	if err != nil {
 		rec.Status, rec.Reason = api.ResourceStatusUpdateFailed, err.Error()
 		return r.fails(ctx, rec)
 	}
 	changed := changes(rec.Properties, props)
+	if rec.Attempt != nil && !again { // an earlier update may have got that far
+		changed = append(changed, changes(rec.Attempt, props)...)
+	}
 	t := r.plan.types.of(want.Type)
 	if r.tagsChanged && t.InPlace([]string{"Tags"}) && hasProperty(t.Properties, "Tags") && !slices.Contains(changed, "Tags") {
 		changed = append(changed, "Tags")
@@ -287,6 +287,9 @@ func (r *run) replace(ctx, steps context.Context, rec *resourceRecord, want exis
 	}
 	next := *rec
 	next.existing = want
+	if rec.Before == nil || rec.Physical != rec.Before.Physical { // neither what was there nor what is to be
+		next.Also = append(slices.Clone(rec.Also), rec.existing)
+	}
 	err := r.make(steps, &next, again)
 	if ctx.Err() != nil {
 		return graph.Halt, nil

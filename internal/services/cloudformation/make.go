@@ -177,8 +177,8 @@ func (r *run) owned(ctx context.Context, kind string, into map[string]bool) erro
 			if rec.Status == api.ResourceStatusDeleteSkipped || rec.Status == api.ResourceStatusDeleteComplete {
 				continue // its stack has let go of it
 			}
-			for _, x := range []*existing{&rec.existing, rec.Before, rec.Discard} {
-				if x != nil && x.Type == kind && x.Physical != "" {
+			for _, x := range append(rec.leftovers(), rec.existing) {
+				if x.Type == kind && x.Physical != "" {
 					into[x.Physical] = true
 				}
 			}

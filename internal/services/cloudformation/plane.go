@@ -274,6 +274,10 @@ func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.st.Status, r.st.Reason = status, reason
+	switch status {
+	case api.StackStatusRollbackInProgress, api.StackStatusUpdateRollbackInProgress, api.StackStatusImportRollbackInProgress:
+		r.st.Op.back(r.s.d.IDs.UUID(), api.OperationTypeRollback)
+	}
 	seq, at := r.seq+1, after(r.last, r.s.d.Clock.Now())
 	err := r.s.d.Store.Update(ctx, func(tx data.Txn) error {
 		if also != nil {
@@ -311,9 +315,10 @@ func (r *run) to(ctx context.Context, status, reason string, also func(data.Txn)
 
 // stackEvent writes the event of a stack's own status.
 func (s *Service) stackEvent(tx data.Txn, st *stackRecord, seq int64, at time.Time) error {
+	op, kind := st.Op.going()
 	return put(tx, st.eventKey(st.ID, seq), &eventRecord{
 		ID: s.d.IDs.UUID(), Logical: st.Name, Physical: st.ID, Type: "AWS::CloudFormation::Stack",
-		Status: st.Status, Reason: st.Reason, Token: st.Op.Token, Op: st.Op.ID, At: at,
+		Status: st.Status, Reason: st.Reason, Token: st.Op.Token, Op: op, Kind: kind, At: at,
 	})
 }
 
@@ -335,7 +340,8 @@ func (r *run) save(ctx context.Context, rec *resourceRecord, events ...eventReco
 		for i := range events {
 			e := events[i]
 			e.ID = fmt.Sprintf("%s-%s-%s-%d", rec.ID, e.Status, e.At.UTC().Format("2006-01-02T15:04:05.000Z"), from+int64(i))
-			e.Logical, e.Token, e.Op = rec.ID, r.st.Op.Token, r.st.Op.ID
+			e.Logical, e.Token = rec.ID, r.st.Op.Token
+			e.Op, e.Kind = r.st.Op.going()
 			if e.Type == "" {
 				e.Type = rec.Type
 			}

@@ -19,6 +19,10 @@ func (s *Service) rollbackBindings() []call.Binding {
 			func(in *api.ContinueUpdateRollbackInput) (map[string][]string, string) {
 				return conditionKeys(nil, in.RoleARN, nil, nil), opt.Val(in.RoleARN)
 			}), s.continueUpdateRollback),
+		call.Bind(api.RollbackStack, onStack(s, "cloudformation:RollbackStack", func(in *api.RollbackStackInput) *string { return in.StackName },
+			func(in *api.RollbackStackInput) (map[string][]string, string) {
+				return conditionKeys(nil, in.RoleARN, nil, nil), opt.Val(in.RoleARN)
+			}), s.rollbackStack),
 	}
 }
 
@@ -118,10 +122,45 @@ func (s *Service) continueUpdateRollback(ctx context.Context, rq *call.Authorize
 		role = spec.Role
 	}
 	// It is the same operation that goes on: its id is what resources are marked with.
+	st.Op.back(s.d.IDs.UUID(), api.OperationTypeContinueRollback)
 	st.Status, st.Reason = api.StackStatusUpdateRollbackInProgress, "User Initiated"
 	st.Op.Token, st.Op.Caller, st.Op.Skip = opt.Val(in.ClientRequestToken), caller(rq, role), slices.Clone(in.ResourcesToSkip)
 	if err := s.begin(ctx, rq, st, nil, false, nil); err != nil {
 		return nil, err
 	}
 	return &api.ContinueUpdateRollbackOutput{}, nil
+}
+
+// rollbackStack takes back what an operation did that failed without being taken back.
+func (s *Service) rollbackStack(ctx context.Context, rq *call.Authorized, in *api.RollbackStackInput) (*api.RollbackStackOutput, error) {
+	sc, name := scopeOf(rq.Decoded), opt.Val(in.StackName)
+	st, spec, _, err := s.present(ctx, sc, name)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil || st.Status == api.StackStatusDeleteComplete {
+		return nil, fault.Of(fault.Validation, "Stack [%s] does not exist", name)
+	}
+	if t := opt.Val(in.ClientRequestToken); t != "" && t == st.Op.Token && st.Op.Back != "" {
+		return &api.RollbackStackOutput{StackId: new(st.ID), OperationId: new(st.Op.Back)}, nil
+	}
+	next := api.StackStatusRollbackInProgress
+	switch {
+	case st.Status == api.StackStatusUpdateFailed && st.Prior != "":
+		next = api.StackStatusUpdateRollbackInProgress
+	case st.Status != api.StackStatusCreateFailed:
+		return nil, fault.Of(fault.Validation, "Stack:%s is in %s state and can not be rolled back.", st.ID, st.Status)
+	}
+	role := opt.Val(in.RoleARN)
+	if role == "" && spec != nil {
+		role = spec.Role
+	}
+	st.Status, st.Reason = next, "User Initiated"
+	st.Op.Token, st.Op.Caller = opt.Val(in.ClientRequestToken), caller(rq, role)
+	st.Op.DeleteRetained = st.Op.DeleteRetained || opt.Val(in.RetainExceptOnCreate)
+	st.Op.back(s.d.IDs.UUID(), api.OperationTypeRollback)
+	if err := s.begin(ctx, rq, st, nil, false, nil); err != nil {
+		return nil, err
+	}
+	return &api.RollbackStackOutput{StackId: new(st.ID), OperationId: new(st.Op.Back)}, nil
 }

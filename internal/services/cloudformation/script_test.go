@@ -65,6 +65,10 @@ func TestScripts(t *testing.T) {
 //	drift STACK               DetectStackDrift, and what it found
 //	execute STACK NAME        ExecuteChangeSet
 //	delete STACK              DeleteStack
+//	force STACK               DeleteStack of the mode FORCE_DELETE_STACK
+//	rollback STACK            RollbackStack
+//	operations STACK          the stack's own events by operation, oldest first
+//	failures STACK            DescribeEvents of those that failed
 //	events STACK              all events, oldest first
 //	resources STACK           the resources and their states
 //	properties STACK          the properties that the events show, oldest first
@@ -110,6 +114,43 @@ func commands(w *calltest.World, s *shop) map[string]func(*testing.T, *datadrive
 			o := options(d)
 			_, err := calltest.Do(w, api.DeleteStack, &api.DeleteStackInput{StackName: &o.name})
 			return status(o.name, err)
+		},
+		"force": func(t *testing.T, d *datadriven.TestData) string {
+			o := options(d)
+			_, err := calltest.Do(w, api.DeleteStack, &api.DeleteStackInput{StackName: &o.name, DeletionMode: new(api.DeletionModeForceDeleteStack)})
+			return status(o.name, err)
+		},
+		"rollback": func(t *testing.T, d *datadriven.TestData) string {
+			o := options(d)
+			_, err := calltest.Do(w, api.RollbackStack, &api.RollbackStackInput{StackName: &o.name})
+			return status(o.name, err)
+		},
+		"operations": func(t *testing.T, d *datadriven.TestData) string {
+			out := calltest.Must(t, w, api.DescribeEvents, &api.DescribeEventsInput{StackName: &d.CmdArgs[0].Key})
+			var b strings.Builder
+			last := ""
+			for _, e := range slices.Backward(out.OperationEvents) {
+				if *e.OperationId != last {
+					last = *e.OperationId
+					one := calltest.Must(t, w, api.DescribeEvents, &api.DescribeEventsInput{OperationId: &last})
+					fmt.Fprintf(&b, "%s: %d events\n", *e.OperationType, len(one.OperationEvents))
+				}
+				if *e.EventType == api.EventTypeStackEvent {
+					fmt.Fprintf(&b, "  %s %s\n", *e.OperationStatus, *e.ResourceStatus)
+				}
+			}
+			for _, o := range calltest.Must(t, w, api.DescribeStacks, &api.DescribeStacksInput{StackName: &d.CmdArgs[0].Key}).Stacks[0].LastOperations {
+				fmt.Fprintf(&b, "last %s\n", *o.OperationType)
+			}
+			return b.String()
+		},
+		"failures": func(t *testing.T, d *datadriven.TestData) string {
+			out := calltest.Must(t, w, api.DescribeEvents, &api.DescribeEventsInput{StackName: &d.CmdArgs[0].Key, Filters: &api.EventFilter{FailedEvents: new(true)}})
+			var b strings.Builder
+			for _, e := range out.OperationEvents {
+				fmt.Fprintf(&b, "%s %s %s\n", *e.EventType, *e.LogicalResourceId, *e.ResourceStatus)
+			}
+			return b.String()
 		},
 		"plan": func(t *testing.T, d *datadriven.TestData) string {
 			o := options(d)

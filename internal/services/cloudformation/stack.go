@@ -248,14 +248,20 @@ func finishedWell(status string) bool {
 // update turns a stack's record into that of a stack that is being updated.
 func (s *Service) update(st *stackRecord, rq *call.Authorized, spec *specRecord, token string, disableRollback, deleteRetained bool) {
 	now := s.d.Clock.Now()
-	st.Prior, st.Spec = st.Spec, s.d.IDs.UUID()
+	var since []string
+	if st.Status == api.StackStatusUpdateFailed && st.Prior != "" { // what failed is taken back with this one
+		since = append(st.Op.Since, st.Op.ID)
+	} else {
+		st.Prior = st.Spec
+	}
+	st.Spec = s.d.IDs.UUID()
 	st.Status, st.Reason, st.Updated = api.StackStatusUpdateInProgress, "User Initiated", now
 	st.OnFailure = api.OnFailureRollback
 	if disableRollback {
 		st.OnFailure = api.OnFailureDoNothing
 	}
 	st.Op = operation{
-		ID: s.d.IDs.UUID(), Kind: "update", Token: token, Started: now, Caller: caller(rq, spec.Role), DeleteRetained: deleteRetained,
+		ID: s.d.IDs.UUID(), Kind: "update", Token: token, Started: now, Caller: caller(rq, spec.Role), DeleteRetained: deleteRetained, Since: since,
 		Policy: st.Policy,
 	}
 }
@@ -277,9 +283,7 @@ func (s *Service) present(ctx context.Context, sc scope, name string) (st *stack
 
 func (s *Service) deleteStack(ctx context.Context, rq *call.Authorized, in *api.DeleteStackInput) (*call.None, error) {
 	sc, name := scopeOf(rq.Decoded), opt.Val(in.StackName)
-	if opt.Or(in.DeletionMode, api.DeletionModeStandard) != api.DeletionModeStandard {
-		return nil, fault.Of(fault.Validation, "DeletionMode %s is not supported yet", *in.DeletionMode)
-	}
+	force := opt.Val(in.DeletionMode) == api.DeletionModeForceDeleteStack
 	st, spec, recs, err := s.present(ctx, sc, name)
 	if err != nil {
 		return nil, err
@@ -298,6 +302,9 @@ func (s *Service) deleteStack(ctx context.Context, rq *call.Authorized, in *api.
 	if !deletable(st.Status) {
 		return nil, fault.Of(fault.Validation, "Stack:%s is in %s state and can not be deleted.", st.ID, st.Status)
 	}
+	if force && st.Status != api.StackStatusDeleteFailed {
+		return nil, fault.Of(fault.Validation, "Invalid operation on stack [%s]. DeletionMode FORCE_DELETE_STACK is only for stacks in the DELETE_FAILED state.", st.ID)
+	}
 	if len(in.RetainResources) > 0 {
 		if st.Status != api.StackStatusDeleteFailed {
 			return nil, fault.Of(fault.Validation, "Invalid operation on stack [%s]. When you delete a stack, specify which resources to retain only when the stack is in the DELETE_FAILED state.", st.ID)
@@ -315,7 +322,7 @@ func (s *Service) deleteStack(ctx context.Context, rq *call.Authorized, in *api.
 	st.Status, st.Reason, st.Prior = api.StackStatusDeleteInProgress, "User Initiated", ""
 	st.Op = operation{
 		ID: s.d.IDs.UUID(), Kind: "delete", Token: opt.Val(in.ClientRequestToken), Started: s.d.Clock.Now(),
-		Caller: caller(rq, role), Retain: slices.Clone(in.RetainResources),
+		Caller: caller(rq, role), Retain: slices.Clone(in.RetainResources), Force: force,
 	}
 	err = s.begin(ctx, rq, st, nil, false, func(tx data.Txn) error {
 		for _, o := range st.Outputs {

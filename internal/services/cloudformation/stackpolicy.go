@@ -299,10 +299,7 @@ func (r *run) removalsDenied(ctx context.Context) error {
 		if why == "" {
 			continue
 		}
-		if rec.Op != r.st.Op.ID {
-			before := rec.existing
-			rec.Before, rec.Op, rec.Discard = &before, r.st.Op.ID, nil
-		}
+		rec.touch(&r.st.Op)
 		rec.Status, rec.Reason = api.ResourceStatusUpdateFailed, why
 		if _, err := r.fails(ctx, rec); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 )
 
 // version is the version of the records' form.
@@ -102,6 +103,14 @@ type operation struct {
 	Failed []string `json:",omitempty"`
 	// Skip are the resources that a continued rollback leaves as they are.
 	Skip []string `json:",omitempty"`
+	// Since are the updates before this one that failed and were not taken back: what
+	// they did is this one's to take back.
+	Since []string `json:",omitempty"`
+	// Force says that a deletion leaves what it cannot delete.
+	Force bool `json:",omitempty"`
+	// Back is the id under which the operation is taken back, BackKind the kind of that.
+	Back     string `json:",omitempty"`
+	BackKind string `json:",omitempty"`
 	// Import are the identifiers of the resources that an import takes in, by
 	// logical id.
 	Import map[string]string `json:",omitempty"`
@@ -110,6 +119,49 @@ type operation struct {
 	// DeleteRetained: resources made by this operation are deleted by its
 	// rollback even if their DeletionPolicy is Retain.
 	DeleteRetained bool `json:",omitempty"`
+}
+
+// back makes the operation one that is taken back, under an id of its own.
+func (op *operation) back(id, kind string) { op.Back, op.BackKind = id, kind }
+
+// going is the id and the kind under which the operation's events stand.
+func (op *operation) going() (id, kind string) {
+	if op.Back != "" {
+		return op.Back, op.BackKind
+	}
+	return op.ID, op.kind()
+}
+
+// kind is AWS's name for what the operation does.
+func (op *operation) kind() string {
+	switch op.Kind {
+	case "create":
+		return api.OperationTypeCreateStack
+	case "delete":
+		return api.OperationTypeDeleteStack
+	case "review":
+		return api.OperationTypeCreateChangeset
+	}
+	return api.OperationTypeUpdateStack
+}
+
+// did reports whether the operation, or one that it takes over from, last touched a
+// resource.
+func (op *operation) did(rec *resourceRecord) bool {
+	return rec.Op == op.ID || contains(op.Since, rec.Op)
+}
+
+// touch notes what a resource was before the operation that now touches it.
+func (rec *resourceRecord) touch(op *operation) {
+	if rec.Op == op.ID {
+		return
+	}
+	if !op.did(rec) {
+		rec.Also = rec.leftovers() // none, but for an import in between
+		before := rec.existing
+		rec.Before = &before
+	}
+	rec.Op, rec.Discard = op.ID, nil
 }
 
 // callerRecord is who an operation acts as, in the form that survives a restart.
@@ -166,6 +218,9 @@ type resourceRecord struct {
 	// Discard is what the operation leaves to be deleted at its end: what was
 	// replaced, or the replacement that was rolled back.
 	Discard *existing `json:",omitempty"`
+	// Also are what updates made that failed and were not taken back, and what a later
+	// one replaced.
+	Also []existing `json:",omitempty"`
 	// Attempt are the properties of a change in place that is under way or failed.
 	Attempt map[string]any `json:",omitempty"`
 	// Making is what a creation that is under way is to make; Others are the ids of
@@ -181,6 +236,7 @@ type eventRecord struct {
 	Status, Reason              string
 	Properties                  string `json:",omitempty"`
 	Token, Op                   string
+	Kind                        string `json:",omitempty"` // of the operation
 	At                          time.Time
 }
 
