@@ -68,16 +68,68 @@ Resources:
 	}
 }
 
-// TestBuildRefuses names what cannot be built.
+// TestBuildRefuses names what cannot be built, and what is missing for it.
 func TestBuildRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ resource, file, says string }{
+		"an unknown method":   {"{Metadata: {BuildMethod: dotnet7}, Properties: {CodeUri: src/, Handler: x, Runtime: dotnet8}}", "x.cs", `F: the build method "dotnet7" is not one that Tierra has`},
+		"Gemfile":             {"{Properties: {CodeUri: src/, Handler: x, Runtime: ruby3.3}}", "Gemfile", `F: the build method "bundler" is not one that Tierra has`},
+		"an unknown property": {"{Metadata: {BuildMethod: python3.12, BuildProperties: {ParentPackageMode: auto}}, Properties: {CodeUri: src/, Handler: x, Runtime: python3.12}}", "x.py", "F: BuildProperties.ParentPackageMode is not one that Tierra acts on"},
+		"no manifest":         {"{Metadata: {BuildMethod: java21}, Properties: {CodeUri: src/, Handler: x, Runtime: java21}}", "x.java", "has neither a pom.xml nor a build.gradle"},
+		"Maven is missing":    {"{Properties: {CodeUri: src/, Handler: x, Runtime: java21}}", "pom.xml", "install Maven with your package manager"},
+		"Gradle is missing":   {"{Properties: {CodeUri: src/, Handler: x, Runtime: java21}}", "build.gradle", "install Gradle with your package manager"},
+		"uv is missing":       {"{Metadata: {BuildMethod: python-uv}, Properties: {CodeUri: src/, Handler: x, Runtime: python3.12}}", "requirements.txt", "install uv with pip install uv"},
+		"make is missing":     {"{Properties: {CodeUri: src/, Handler: x, Runtime: provided.al2023}}", "Makefile", "install make"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PATH", t.TempDir())
+			dir := write(t, map[string]string{
+				"template.yaml": "Resources:\n  F: " + strings.Replace(c.resource, "{", "{Type: AWS::Serverless::Function, ", 1) + "\n", "src/" + c.file: "x",
+			})
+			if out, err := run(t, "build", dir, "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, %s", err, out)
+			}
+		})
+	}
+}
+
+// TestBuildMakefile has a Makefile build what is in a folder that the function's
+// is part of, in a copy, and leaves a function that is not to be built.
+func TestBuildMakefile(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
 	dir := write(t, map[string]string{
 		"template.yaml": `
 Resources:
-  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src/, Handler: x, Runtime: java21}}
-`, "src/pom.xml": "<project/>",
+  F:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile, ProjectRootDirectory: ., ContextPath: make/, WorkingDirectory: one/}
+    Properties: {CodeUri: one/, Handler: bootstrap, Runtime: provided.al2023}
+  G:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: two/, Handler: bootstrap, Runtime: provided.al2023}
+  H:
+    Type: AWS::Serverless::Function
+    Metadata: {SkipBuild: true}
+    Properties: {CodeUri: three/, Handler: bootstrap, Runtime: provided.al2023}
+`,
+		"make/Makefile": "build-F:\n\tcat name ../two/name > made\n\tcp made $(ARTIFACTS_DIR)/bootstrap\n", "one/name": "one\n",
+		"two/name": "two\n", "two/Makefile": "build-G:\n\tcp name $(ARTIFACTS_DIR)/bootstrap\n", "three/Makefile": "build-H:\n\tfalse\n",
 	})
-	if out, err := run(t, "build", dir, "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), `F: the build method "maven" is not one that Tierra has`) {
-		t.Errorf("got %v, %s", err, out)
+	if out, err := run(t, "build", dir, "--data", t.TempDir()); err != nil {
+		t.Fatal(err, out)
+	}
+	built := filepath.Join(dir, ".aws-sam", "build")
+	for path, want := range map[string]string{"F/bootstrap": "one\ntwo\n", "G/bootstrap": "two\n"} {
+		if got, err := os.ReadFile(filepath.Join(built, path)); err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v", path, got, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "one", "made")); err == nil {
+		t.Error("the sources have what was made")
+	}
+	if text, err := os.ReadFile(filepath.Join(built, "template.yaml")); err != nil || !strings.Contains(string(text), "CodeUri: ../../three") {
+		t.Errorf("the built template is %v\n%s", err, text)
 	}
 }
 

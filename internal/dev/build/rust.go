@@ -16,15 +16,12 @@ import (
 // other than this machine's has to be installed (`rustup target add`).
 func (b *Builder) rust(ctx context.Context, f Function) (*tree, error) {
 	args := []string{"build", "--release", "--message-format=json-render-diagnostics"}
-	arch := map[string]string{"x86_64": "amd64", "arm64": "arm64", "": runtime.GOARCH}[f.Architecture]
+	arch := f.goarch()
 	if arch != runtime.GOARCH || runtime.GOOS != "linux" {
 		args = append(args, "--target", map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]+"-unknown-linux-musl")
 	}
 	binary := ""
-	for k, v := range f.Properties {
-		if k != "Binary" {
-			return nil, fmt.Errorf("BuildProperties.%s is not one that Tierra knows for Rust; it knows Binary", k)
-		}
+	if v, ok := f.Properties["Binary"]; ok {
 		binary = fmt.Sprint(v)
 		args = append(args, "--bin", binary)
 	}

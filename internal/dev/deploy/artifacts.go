@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -45,8 +46,8 @@ func (u *Up) Artifacts(ctx context.Context, dir string) (string, error) {
 	}
 	for _, f := range app.functions {
 		p := packages[f.LogicalID]
-		if info, err := os.Stat(f.Source); err == nil && !info.IsDir() {
-			continue // a finished package stays where it is
+		if info, err := os.Stat(f.Source); err == nil && (!info.IsDir() || f.SkipBuild && !slices.Contains(app.inherited, f.LogicalID)) {
+			continue // what is finished stays where it is
 		}
 		if err := p.Unpack(filepath.Join(dir, f.LogicalID)); err != nil {
 			return "", fmt.Errorf("write the package of %s: %w", f.LogicalID, err)

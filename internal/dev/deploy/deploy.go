@@ -143,9 +143,11 @@ func (u *Up) build(ctx context.Context, functions []build.Function) (map[string]
 		if err != nil {
 			return nil, err
 		}
-		key := strings.Join([]string{f.Source, method, f.Architecture, string(props), fmt.Sprint(f.Layer)}, "\x00")
-		if method == "makefile" {
-			key += f.LogicalID
+		key := strings.Join([]string{f.Source, method, f.Architecture, string(props), fmt.Sprint(f.Layer, f.SkipBuild, f.Debug)}, "\x00")
+		if method == "makefile" || strings.HasPrefix(f.Runtime, "provided") {
+			key += f.LogicalID // a Makefile has a target for each
+		} else if f.Runtime == "go1.x" {
+			key += f.Handler
 		}
 		if shared[key] == nil {
 			u.Report.Step("Building " + f.LogicalID)

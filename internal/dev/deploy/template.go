@@ -112,8 +112,9 @@ func (a *application) function(id string, props, meta, globals map[string]any, c
 	}
 	f := build.Function{
 		LogicalID: id, Source: filepath.Join(a.dir, code), Runtime: pick(props, globals, "Runtime"),
-		Handler: pick(props, globals, "Handler"), Method: text1(meta["BuildMethod"]), Properties: object(meta["BuildProperties"]),
+		Handler: pick(props, globals, "Handler"),
 	}
+	a.metadata(&f, meta)
 	if l, ok := props["Architectures"].([]any); ok && len(l) == 1 {
 		f.Architecture = text1(l[0])
 	} else if l, ok := globals["Architectures"].([]any); ok && len(l) == 1 {
@@ -130,11 +131,24 @@ func (a *application) layer(id string, props, meta map[string]any, key string) {
 	if !ok || remote(content) {
 		return
 	}
-	l := build.Function{LogicalID: id, Layer: true, Source: filepath.Join(a.dir, content), Method: text1(meta["BuildMethod"]), Properties: object(meta["BuildProperties"])}
-	if archs, ok := props["CompatibleArchitectures"].([]any); ok && len(archs) == 1 {
+	l := build.Function{LogicalID: id, Layer: true, Source: filepath.Join(a.dir, content), Architecture: text1(meta["BuildArchitecture"])}
+	a.metadata(&l, meta)
+	if archs, ok := props["CompatibleArchitectures"].([]any); ok && len(archs) == 1 && l.Architecture == "" {
 		l.Architecture = text1(archs[0])
 	}
 	a.functions = append(a.functions, l)
+}
+
+// metadata reads how a function or layer is built.
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
+func (a *application) metadata(f *build.Function, meta map[string]any) {
+	f.Method, f.Properties = text1(meta["BuildMethod"]), object(meta["BuildProperties"])
+	f.SkipBuild = fmt.Sprint(meta["SkipBuild"]) == "true"
+	for name, to := range map[string]*string{"ContextPath": &f.ContextPath, "ProjectRootDirectory": &f.ProjectRoot, "WorkingDirectory": &f.WorkingDirectory} {
+		if path := text1(meta[name]); path != "" {
+			*to = filepath.Join(a.dir, path)
+		}
+	}
 }
 
 // remote reports whether a CodeUri names something that is uploaded already.
