@@ -154,7 +154,7 @@ func registry(r *http.Request, labels []string, path string) *call.Address {
 			return a
 		}
 	}
-	if path == "/v2" || path == "/v2/" {
+	if path == "/v2" || path == "/v2/" || path == "/v2/_catalog" || strings.HasPrefix(r.Header.Get("Authorization"), "Basic ") {
 		return a
 	}
 	return nil

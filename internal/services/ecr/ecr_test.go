@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,40 @@ func TestIndex(t *testing.T) {
 	if len(out.Failures) != 0 || len(w.blobNames()) != 0 {
 		t.Errorf("failures %v, blobs %v", out.Failures, w.blobNames())
 	}
+}
+
+// TestCatalog: repositories and tags are listed, page by page, for who may.
+func TestCatalog(t *testing.T) {
+	w := newWorld(t)
+	want := []string{"a/b", "a/b-c", "shop"}
+	for _, name := range want {
+		w.create(name)
+	}
+	reg, err := name.NewRegistry(w.host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		got, err := remote.Catalog(t.Context(), reg, remote.WithAuth(w.login()), remote.WithPageSize(n+1))
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("by %d: %v, %v", n+1, got, err)
+		}
+	}
+	tags := []string{"a", "b", "c"}
+	img := picture(t, 1)
+	for _, tag := range tags {
+		w.push("shop:"+tag, img)
+	}
+	got, err := remote.List(w.ref("shop").Context(), remote.WithAuth(w.login()), remote.WithPageSize(2))
+	if err != nil || !slices.Equal(got, tags) {
+		t.Errorf("tags: %v, %v", got, err)
+	}
+	mode := w.Gate.Mode
+	w.As, w.Gate.Mode = as("nobody"), call.Off
+	nobody := w.login()
+	w.Gate.Mode = mode
+	_, err = remote.Catalog(t.Context(), reg, remote.WithAuth(nobody))
+	wantStatus(t, err, http.StatusForbidden)
 }
 
 // TestReferrers: what is pushed about an image is found.

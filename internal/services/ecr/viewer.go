@@ -179,6 +179,9 @@ func (x *exchange) serve() error {
 		x.json(http.StatusOK, "application/json", struct{}{})
 		return nil
 	}
+	if path == "/_catalog" {
+		return x.catalog(ctx)
+	}
 	name, kind, rest, ok := split(strings.TrimPrefix(path, "/"))
 	if !ok {
 		return notKnown()

@@ -127,58 +127,6 @@ func (x *exchange) deleteManifest(ctx context.Context, which string) error {
 	return nil
 }
 
-// maxTagPage is how many tags a page has, and how many if the client does not say.
-const maxTagPage = 1000
-
-func (x *exchange) tags(ctx context.Context) error {
-	if x.r.Method != http.MethodGet {
-		return notAllowed()
-	}
-	if err := x.allow(ctx, x.area, x.name, "ecr:ListImages"); err != nil {
-		return err
-	}
-	q := x.r.URL.Query()
-	limit := maxTagPage
-	if text := q.Get("n"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return &registryError{http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "The number of tags of a page is not valid."}
-		}
-		limit = min(n, maxTagPage)
-	}
-	all, more := []string{}, false
-	err := x.s.d.Store.View(ctx, func(r data.Reader) error {
-		if _, err := x.area.find(r, x.name); err != nil {
-			return err
-		}
-		prefix := x.area.tagsOf(x.name)
-		for p, err := range r.Scan(x.area.tag(x.name, q.Get("last")), data.PrefixEnd(prefix), false) {
-			if err != nil {
-				return err
-			}
-			parts, _ := data.Parts(p.Key)
-			if tag := parts[len(parts)-1]; tag != q.Get("last") {
-				if more = len(all) == limit; more {
-					return nil
-				}
-				all = append(all, tag)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if more && limit > 0 {
-		x.w.Header().Set("Link", fmt.Sprintf(`</v2/%s/tags/list?n=%d&last=%s>; rel="next"`, x.name, limit, all[limit-1]))
-	}
-	x.json(http.StatusOK, "application/json", struct {
-		Name string   `json:"name"`
-		Tags []string `json:"tags"`
-	}{x.name, all})
-	return nil
-}
-
 // referrers lists what was pushed about an image, as an index.
 func (x *exchange) referrers(ctx context.Context, which string) error {
 	if x.r.Method != http.MethodGet {
