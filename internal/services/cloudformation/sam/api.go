@@ -45,7 +45,7 @@ func (m *macro) api() {
 			rest["BodyS3Location"], definition = path, path
 			break
 		}
-		bucket, key, version := m.t.s3Object(m.id, p["DefinitionUri"], "DefinitionUri")
+		bucket, key, version := m.t.s3Object(m.id, m.id, p["DefinitionUri"], "DefinitionUri")
 		at := object{"Bucket": bucket, "Key": key}
 		if version != nil {
 			at["Version"] = version

@@ -2,10 +2,8 @@ package sam
 
 import "strings"
 
-var capacityProperties = propertyKinds{
-	"CapacityProviderName": "str|map", "*VpcConfig": "map", "OperatorRole": "str|map", "Tags": "map", "PropagateTags": "!bool", "InstanceRequirements": "map",
-	"ScalingConfig": "map", "KmsKeyArn": "str|map",
-}
+const capacityProperties propertyKinds = "CapacityProviderName=str|map *VpcConfig=map OperatorRole=str|map Tags=map PropagateTags=!bool InstanceRequirements=map ScalingConfig=map " +
+	"KmsKeyArn=str|map"
 
 // capacityProvider is AWS::Serverless::CapacityProvider.
 func (m *macro) capacityProvider() {
@@ -71,7 +69,7 @@ func (m *macro) capacity() any {
 	})}
 }
 
-var applicationProperties = propertyKinds{"*Location": "str|map", "Parameters": "map", "NotificationARNs": "items", "Tags": "map", "TimeoutInMinutes": "int"}
+const applicationProperties propertyKinds = "*Location=str|map Parameters=map NotificationARNs=items Tags=map TimeoutInMinutes=int"
 
 // application is AWS::Serverless::Application: a nested stack. One of the
 // Serverless Application Repository is refused: this platform has none.

@@ -51,7 +51,8 @@ func (m *macro) connector() {
 		if many {
 			suffix = fmt.Sprintf("Destination%d", i)
 		}
-		m.connect(m.end("Source", m.props["Source"]), m.end("Destination", d), suffix)
+		destination := m.end("Destination", d)
+		m.connect(m.end("Source", m.props["Source"]), destination, suffix)
 	}
 	m.t.connected[m.id] = m.added
 }
@@ -63,19 +64,14 @@ func (m *macro) end(which string, v any) end {
 		refuse(m.id, "Type of property '%s' is invalid.", which)
 	}
 	e := end{which: which, given: given, t: m.t}
-	known := given["Id"] != nil
+	_, known := given["Id"]
+	others := 0
 	for k := range given {
-		ok := k == "Qualifier" || k == "Id"
-		if given["Id"] == nil {
-			ok = ok || strings.Contains(" Type Arn RoleName QueueUrl ResourceId Name ", " "+k+" ")
-			known = known || ok
-		}
-		if !ok {
-			known = false
-			break
+		if k != "Id" && k != "Qualifier" {
+			others++
 		}
 	}
-	if !known {
+	if known == (others > 0) {
 		refuseProperty(m.id, which, "Must provide 'Id' (with optional 'Qualifier') or a supported combination of other properties.")
 	}
 	if id := given["Id"]; truthy(id) {
@@ -86,12 +82,12 @@ func (m *macro) end(which string, v any) end {
 		if !ok {
 			refuse(m.id, "Unable to find resource with logical ID '%s'.", e.id)
 		}
-		if e.kind, ok = r["Type"].(string); !ok {
+		if e.kind, _ = r["Type"].(string); e.kind == "" {
 			refuse(m.id, "'Type' is missing or not a string.")
 		}
 		return e
 	}
-	if e.kind, ok = given["Type"].(string); !ok {
+	if e.kind, _ = given["Type"].(string); e.kind == "" {
 		refuse(m.id, "'Type' is missing or not a string.")
 	}
 	return e
@@ -141,7 +137,7 @@ func (m *macro) attribute(e end, name string) any {
 
 // roleOf returns the name of the role that the end's resource acts with.
 func (m *macro) roleOf(e, other end) any {
-	if v := e.given["RoleName"]; v != nil {
+	if v := e.given["RoleName"]; truthy(v) {
 		return v
 	}
 	r, _ := m.t.out[e.id].(object)
@@ -352,43 +348,48 @@ func (t *transform) embedded() {
 		delete(r, "Connectors")
 		all, ok := v.(object)
 		if !ok {
-			refuse(id, "Attribute '%s.Connectors' should be a map.", id)
+			t.try(func() { refuse(id, "Attribute '%s.Connectors' should be a map.", id) })
+			continue
 		}
 		for _, name := range keys(all) {
-			c, ok := all[name].(object)
-			if !ok {
-				t.try(func() { panic(Problem{ID: id, Shown: id + name, Text: id + "." + id + name + " should be a map."}) })
-				continue
-			}
-			given, ok := c["Properties"].(object)
-			if !ok {
-				refuse(id, "Attribute 'Connectors.%s.Properties' should be a map.", name)
-			}
-			props := clone(given).(object)
-			source := object{"Id": id}
-			reference, ok := props["SourceReference"].(object)
-			if !ok && props["SourceReference"] != nil {
-				refuse(id, "Property 'Connectors.%s.Properties.SourceReference' should be a map.", name)
-			}
-			if _, has := reference["Id"]; has {
-				panic(Problem{ID: id, Shown: name, Text: "'Id' shouldn't be defined in 'SourceReference'."})
-			}
-			for k, v := range reference {
-				source[k] = v
-			}
-			delete(props, "SourceReference")
-			props["Source"] = source
-			one := object{}
-			for k, v := range c {
-				one[k] = v
-			}
-			one["Type"], one["Properties"] = prefix+"Connector", props
-			if _, twice := t.src[id+name]; twice {
-				refuse(id, "The connector %s would be called %s, as another resource is.", name, id+name)
-			}
-			t.src[id+name] = one
+			t.try(func() { t.embed(id, name, all[name]) })
 		}
 	}
+}
+
+// embed makes a resource of one of a resource's Connectors.
+func (t *transform) embed(id, name string, v any) {
+	c, ok := v.(object)
+	if !ok {
+		panic(Problem{ID: id, Shown: id + name, Text: id + "." + id + name + " should be a map."})
+	}
+	given, ok := c["Properties"].(object)
+	if !ok {
+		refuse(id, "Attribute 'Connectors.%s.Properties' should be a map.", name)
+	}
+	one := clone(c).(object)
+	props := clone(given).(object)
+	source := object{"Id": id}
+	if v, has := props["SourceReference"]; has {
+		reference, ok := v.(object)
+		if !ok {
+			refuse(id, "Property 'Connectors.%s.Properties.SourceReference' should be a map.", name)
+		}
+		if _, has := reference["Id"]; has {
+			panic(Problem{ID: id, Shown: name, Text: "'Id' shouldn't be defined in 'SourceReference'."})
+		}
+		for k, v := range reference {
+			source[k] = v
+		}
+	}
+	delete(props, "SourceReference")
+	props["Source"] = source
+	one["Type"], one["Properties"] = prefix+"Connector", props
+	connectorProperties.check(props, prefix+"Connector", func(_, text string) { panic(Problem{ID: id, Shown: id + name, Text: text}) })
+	if _, twice := t.src[id+name]; twice {
+		panic(Problem{Text: taken(id, id+name, prefix+"Connector")})
+	}
+	t.src[id+name] = one
 }
 
 // dependencies puts what connectors became in their place in every DependsOn.

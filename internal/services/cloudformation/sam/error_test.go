@@ -36,8 +36,35 @@ func TestWording(t *testing.T) {
 				"Unable to create connector from AWS::Serverless::Function to AWS::S3::Bucket; it's not supported or the template is invalid."},
 		{strings.Replace(function("Tags: {}"), "{F:", "{FRole: {Type: AWS::SNS::Topic}, F:", 1), "1. Transforming resource with id [F] attempts to create a new resource with id [FRole] " +
 			"and type \"AWS::IAM::Role\". A resource with that id already exists within this template. Please use a different id for that resource."},
+		{function("FunctionScalingConfig: {MinExecutionEnvironments: 1}"), "1. Resource with id [F] is invalid. 'FunctionScalingConfig' requires 'CapacityProviderConfig'."},
+		{function("CapacityProviderConfig: {Arn: a}, VpcConfig: {SubnetIds: [s]}"), "1. Resource with id [F] is invalid. Cannot specify 'CapacityProviderConfig' and 'VpcConfig' together."},
+		{function("TenancyConfig: {TenantIsolationMode: PER_TENANT}, FunctionUrlConfig: {AuthType: NONE}"),
+			"1. Resource with id [F] is invalid. Function URL is not supported for functions enabled with tenancy configuration."},
+		{function("TenancyConfig: {TenantIsolationMode: PER_TENANT}, Events: {E: {Type: SQS, Properties: {Queue: q}}}"),
+			"1. Resource with id [F] is invalid. Event source 'SQS' is not supported for functions enabled with tenancy configuration. Only Api and HttpApi event sources are supported."},
+		{function("Role: {'Fn::If': [A, b]}"), "1. Resource with id [F] is invalid. Malformed 'Role' property: Fn::If requires 3 arguments."},
+		{function("VersionDeletionPolicy: Keep, AutoPublishAlias: a"), "1. Resource with id [F] is invalid. Property 'VersionDeletionPolicy' should be a one of the strings: 'Delete' or 'Retain'."},
+		// What is unknown is told before what is wrong.
+		{function("Zoo: x, Role: 3"), "1. Resource with id [F] is invalid. property Zoo not defined for resource of type AWS::Serverless::Function"},
+		// The events are looked at before the function.
+		{"{F: {Type: AWS::Serverless::Function, Properties: {Events: {E: {Type: S3, Properties: {Bucket: {Ref: B}, Events: x}}}}}}",
+			"1. Resource with id [F] is invalid. Event with id [E] is invalid. S3 events must reference an S3 bucket in the same template."},
+		// One wrong event of a REST API a function, and nothing else of the template, is told.
+		{"{F: {Type: AWS::Serverless::Function, Properties: {Events: {E: {Type: Api, Properties: {Path: /a, Method: get, RestApiId: Z}}, D: {Type: Api, Properties: {Path: /b, Method: get, RestApiId: Z}}}}}}",
+			"1. Resource with id [F] is invalid. Event with id [E] is invalid. RestApiId must be a valid reference to an 'AWS::Serverless::Api' resource in same template."},
+		{"{L: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: {Bucket: b}}}}",
+			"1. Resource with id [L5564cb7d7e] is invalid. 'ContentUri' requires Bucket and Key properties to be specified."},
+		{"{W: {Type: AWS::Serverless::WebSocketApi, Properties: {RouteSelectionExpression: x, Routes: {a: {}}}}}", "1. Resource with id [W] is invalid. Route must have associated function."},
+		{"{W: {Type: AWS::Serverless::WebSocketApi, Properties: {RouteSelectionExpression: x, StageName: $default, Routes: {a: {FunctionArn: f}}}}}",
+			"1. Resource with id [W] is invalid. Stages cannot be named $default for WebSocket APIs."},
+		{"{C: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: X}, Destination: {Id: Y}, Permissions: [Read]}}}", "1. Resource with id [C] is invalid. Unable to find resource with logical ID 'Y'."},
+		{"{C: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: X, Arn: a}, Destination: {Arn: b}, Permissions: [Read]}}}", "1. Resource with id [C] is invalid. 'Type' is missing or not a string."},
+		{"{B: {Type: AWS::S3::Bucket, Connectors: {C: x, D: {}}}}",
+			"2. Resource with id [BC] is invalid. B.BC should be a map. Resource with id [B] is invalid. Attribute 'Connectors.D.Properties' should be a map."},
+		{function("Role: r}, IgnoreGlobals: x, Metadata: {"), "1. Resource with id [F] is invalid. Resource F has invalid resource attribute 'IgnoreGlobals'."},
+		{function("Role: r}, IgnoreGlobals: [Tags], Metadata: {"), "1. Resource with id [F] is invalid. Resource F has invalid resource attribute 'IgnoreGlobals' on item 'Tags'."},
 	} {
-		text := "Resources: " + c.resources
+		text := "Globals: {Function: {Timeout: 3}}\nResources: " + c.resources
 		order := []string{"Z", "A"}
 		_, err := Transform(load(t, text), Input{Region: "us-east-1", Partition: "aws", Order: order})
 		if err == nil {

@@ -31,7 +31,6 @@ func (e *event) check(kinds propertyKinds) {
 }
 
 func (e *event) transform() {
-	e.check(eventProperties(e.kind))
 	switch e.kind {
 	case "Api":
 		e.api()
@@ -103,10 +102,10 @@ func (e *event) state() any {
 	if truthy(e.props["State"]) && e.props["Enabled"] != nil {
 		e.fail("State and Enabled Properties cannot both be specified.")
 	}
-	switch e.props["Enabled"] {
-	case true:
+	switch v := e.props["Enabled"]; {
+	case truthy(v):
 		return "ENABLED"
-	case false:
+	case v != nil:
 		return "DISABLED"
 	}
 	return or(e.props["State"])
@@ -122,15 +121,7 @@ func targetID(id, suffix string) string {
 
 // bucket makes a bucket of the same template notify the function.
 func (e *event) bucket() {
-	b, _ := e.props["Bucket"].(object)
-	id, ok := b["Ref"].(string)
-	if !ok && b["Ref"] != nil {
-		e.fail("'Ref' value in S3 events is not a valid string.")
-	}
-	bucket, ok := e.t.src[id].(object)
-	if !ok {
-		e.fail("S3 events must reference an S3 bucket in the same template.")
-	}
+	bucket := e.linkedBucket()
 	permission := e.permission("s3.amazonaws.com", object{"SourceAccount": ref("AWS::AccountId")})
 	props := properties(bucket)
 	if c := e.condition(); c != "" {
@@ -169,14 +160,37 @@ next:
 	config["LambdaConfigurations"] = list
 }
 
-// userPool makes a user pool of the same template call the function.
-func (e *event) userPool() {
+// linkedBucket is the bucket of the template that the event is of.
+func (e *event) linkedBucket() object {
+	b, _ := e.props["Bucket"].(object)
+	id, ok := b["Ref"].(string)
+	if _, has := b["Ref"]; has && !ok {
+		e.fail("'Ref' value in S3 events is not a valid string.")
+	}
+	bucket, ok := e.t.src[id].(object)
+	if !ok {
+		e.fail("S3 events must reference an S3 bucket in the same template.")
+	}
+	return bucket
+}
+
+// linkedPool is the user pool of the template that the event is of, and its id.
+func (e *event) linkedPool() (string, object) {
 	u, _ := e.props["UserPool"].(object)
-	id, _ := u["Ref"].(string)
+	id, ok := u["Ref"].(string)
+	if _, has := u["Ref"]; has && !ok {
+		e.failAs("Ref in Userpool is not a string.")
+	}
 	pool, ok := e.t.src[id].(object)
 	if !ok {
 		e.fail("Cognito events must reference a Cognito UserPool in the same template.")
 	}
+	return id, pool
+}
+
+// userPool makes a user pool of the same template call the function.
+func (e *event) userPool() {
+	id, pool := e.linkedPool()
 	owner := e.macro.id
 	if e.to.alias != "" {
 		owner = e.to.alias

@@ -5,7 +5,6 @@ import "strings"
 // startExecution is an event of a state machine: something that starts it, with
 // a role that may.
 func (e *event) startExecution() {
-	e.check(machineEventProperties(e.kind))
 	switch e.kind {
 	case "Schedule":
 		e.startByRule(object{"ScheduleExpression": e.props["Schedule"], "Name": e.props["Name"], "Description": e.props["Description"]})

@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"sort"
@@ -10,19 +11,18 @@ import (
 // function is AWS::Serverless::Function.
 func (m *macro) function() {
 	p := m.props
+	m.together()
 	m.deadLetters()
+	m.tenancy()
 	fn := m.lambda()
 	target := target{id: m.id, name: ref(m.id), arn: getAtt(m.id, "Arn")}
 	if truthy(p["ProvisionedConcurrencyConfig"]) && !truthy(p["AutoPublishAlias"]) {
 		refuse(m.id, "To set ProvisionedConcurrencyConfig AutoPublishALias must be defined on the function")
 	}
-	if v := p["VersionDeletionPolicy"]; v != nil && v != "Retain" && v != "Delete" && !computed(v) {
-		refuseProperty(m.id, "VersionDeletionPolicy", "Property 'VersionDeletionPolicy' should be a one of the strings: 'Delete' or 'Retain'.")
-	}
-	if p["VersionDeletionPolicy"] != nil && p["AutoPublishAlias"] == nil {
-		refuse(m.id, "'VersionDeletionPolicy' requires 'AutoPublishAlias'.")
-	}
 	if truthy(p["AutoPublishAlias"]) {
+		// With AWS, references to parameters in the code are replaced where a
+		// version is published.
+		properties(fn)["Code"] = m.t.resolve(properties(fn)["Code"])
 		alias := m.alias(fn)
 		target.alias, target.name, target.arn = alias, ref(alias), ref(alias)
 	}
@@ -33,6 +33,13 @@ func (m *macro) function() {
 	r := m.role()
 	generated := false
 	props := properties(fn)
+	if f, ok := p["Role"].(object); ok && len(f) == 1 {
+		if _, isIf := f["Fn::If"]; isIf {
+			if _, ok := branches(f); !ok {
+				refuse(m.id, "Malformed 'Role' property: Fn::If requires 3 arguments.")
+			}
+		}
+	}
 	if list, ok := branches(p["Role"]); p["Role"] == nil {
 		props["Role"], generated = getAtt(r.id, "Arn"), true
 	} else if ok && (isNoValue(list[1]) || isNoValue(list[2])) {
@@ -85,6 +92,44 @@ func (t *transform) conditions() object {
 		t.doc["Conditions"] = c
 	}
 	return c
+}
+
+// together refuses properties that exclude each other, and those that another one
+// is missing for.
+func (m *macro) together() {
+	p := m.props
+	for _, other := range []string{"ProvisionedConcurrencyConfig", "VpcConfig"} {
+		if p["CapacityProviderConfig"] != nil && p[other] != nil {
+			refuse(m.id, "Cannot specify 'CapacityProviderConfig' and '%s' together.", other)
+		}
+	}
+	for _, pair := range [][2]string{{"FunctionScalingConfig", "CapacityProviderConfig"}, {"VersionDeletionPolicy", "AutoPublishAlias"}} {
+		if p[pair[0]] != nil && p[pair[1]] == nil {
+			refuse(m.id, "'%s' requires '%s'.", pair[0], pair[1])
+		}
+	}
+}
+
+// tenancy refuses what functions that isolate tenants cannot have.
+func (m *macro) tenancy() {
+	p := m.props
+	if !truthy(p["TenancyConfig"]) {
+		return
+	}
+	for _, other := range [][2]string{
+		{"ProvisionedConcurrencyConfig", "Provisioned concurrency"}, {"FunctionUrlConfig", "Function URL"}, {"SnapStart", "SnapStart"},
+	} {
+		if truthy(p[other[0]]) {
+			refuse(m.id, "%s is not supported for functions enabled with tenancy configuration.", other[1])
+		}
+	}
+	events, _ := p["Events"].(object)
+	for _, name := range keys(events) {
+		e, _ := events[name].(object)
+		if kind := e["Type"]; kind != "Api" && kind != "HttpApi" {
+			refuse(m.id, "Event source '%s' is not supported for functions enabled with tenancy configuration. Only Api and HttpApi event sources are supported.", plain(kind))
+		}
+	}
 }
 
 func (m *macro) deadLetters() {
@@ -156,7 +201,7 @@ func (m *macro) code() any {
 	case nil, "", "Zip":
 		switch {
 		case p["InlineCode"] != nil:
-			code = object{"ZipFile": m.t.resolve(p["InlineCode"])}
+			code = object{"ZipFile": p["InlineCode"]}
 		case p["CodeUri"] != nil:
 			code = m.s3Location(p["CodeUri"], "CodeUri")
 		default:
@@ -179,11 +224,14 @@ func (m *macro) code() any {
 }
 
 // s3Location reads an s3:// address or an object with Bucket and Key.
-func (m *macro) s3Location(v any, name string) any {
+func (m *macro) s3Location(v any, name string) any { return m.s3LocationOf(m.id, v, name) }
+
+// s3LocationOf is s3Location where messages have another id than the template.
+func (m *macro) s3LocationOf(shown string, v any, name string) any {
 	if path, ok := m.t.localPath(v); ok {
 		return path
 	}
-	bucket, key, version := m.t.s3Object(m.id, v, name)
+	bucket, key, version := m.t.s3Object(m.id, shown, v, name)
 	out := object{"S3Bucket": bucket, "S3Key": key}
 	if version != nil {
 		out["S3ObjectVersion"] = version
@@ -197,7 +245,10 @@ func (t *transform) localPath(v any) (string, bool) {
 	return s, ok && t.in.Local && s != "" && !strings.Contains(s, "://")
 }
 
-func (t *transform) s3Object(id string, v any, name string) (bucket, key, version any) {
+func (t *transform) s3Object(id, shown string, v any, name string) (bucket, key, version any) {
+	refuseProperty := func(id, name, format string, args ...any) {
+		panic(Problem{ID: id, Shown: shown, Text: fmt.Sprintf(format, args...), Path: []string{"Properties", name}})
+	}
 	switch v := v.(type) {
 	case object:
 		if !truthy(v["Bucket"]) || !truthy(v["Key"]) {
@@ -370,20 +421,78 @@ func (m *macro) eachEvent(f func(name, kind string, props object)) {
 	}
 	sort.SliceStable(names, func(i, j int) bool { return path(names[i]) < path(names[j]) })
 	for _, name := range names {
-		e, ok := events[name].(object)
-		if !ok {
-			refuseEvent(m.id, name, "'%s' object has no attribute 'get'", pythonType(events[name]))
-		}
+		e := events[name].(object) // linkEvents has looked at it
 		kind, _ := e["Type"].(string)
-		if machine := m.res["Type"] == prefix+"StateMachine"; machine && machineEventProperties(kind) == nil || !machine && eventProperties(kind) == nil {
-			refuseEvent(m.id, name, "Resource dict has missing or invalid value for key Type. Event Type is: %s.", python(e["Type"]))
-		}
-		props, ok := e["Properties"].(object)
-		if v, has := e["Properties"]; has && !ok {
-			panic(Problem{ID: m.id, Shown: m.id + name, Text: "Properties of a resource must be an object.", Path: []string{"Properties", "Events", name}})
-		} else if v == nil {
+		props, _ := e["Properties"].(object)
+		if props == nil {
 			props = object{}
 		}
 		f(name, kind, props)
+	}
+}
+
+// linkEvents looks at the events for what can be told before the resource itself is
+// worked on: their types, their properties, and that what they refer to is there.
+func (m *macro) linkEvents() {
+	events, _ := m.props["Events"].(object)
+	names := keys(events)
+	if m.t.hashed {
+		names = hashOrder(names)
+	}
+	kinds := eventProperties
+	if m.res["Type"] == prefix+"StateMachine" {
+		kinds = machineEventProperties
+	}
+	for _, name := range names {
+		given, ok := events[name].(object)
+		if !ok {
+			refuseEvent(m.id, name, "'%s' object has no attribute 'get'", pythonType(events[name]))
+		}
+		e := &event{macro: m, name: name, id: m.id + name}
+		if e.kind, _ = given["Type"].(string); kinds(e.kind) == "" {
+			spell := python
+			if m.t.hashed {
+				spell = unicode
+			}
+			refuseEvent(m.id, name, "Resource dict has missing or invalid value for key Type. Event Type is: %s.", spell(given["Type"]))
+		}
+		props, ok := given["Properties"].(object)
+		if _, has := given["Properties"]; has && !ok {
+			panic(Problem{ID: m.id, Shown: e.id, Text: "Properties of a resource must be an object.", Path: []string{"Properties", "Events", name}})
+		}
+		if e.props = props; props == nil {
+			e.props = object{}
+		}
+		if !alphanumeric(e.id) {
+			panic(Problem{ID: m.id, Shown: e.id, Text: "Logical ids must be alphanumeric.", Path: []string{"Properties", "Events", name}})
+		}
+		e.check(kinds(e.kind))
+		switch e.kind {
+		case "S3":
+			e.linkedBucket()
+		case "Cognito":
+			e.linkedPool()
+		case "Api":
+			e.linkedAPI()
+		}
+	}
+}
+
+// linkedAPI refuses an API that is not there.
+func (e *event) linkedAPI() {
+	id, ok := apiOf(e.props["RestApiId"]).(string)
+	if !ok {
+		return
+	}
+	api, ok := e.t.src[id].(object)
+	if !ok {
+		e.fail("RestApiId property of Api event must reference a valid resource in the same template.")
+	}
+	props, ok := api["Properties"].(object)
+	if _, has := api["Properties"]; has && !ok {
+		panic(Problem{ID: e.macro.id, Shown: id, Text: "Attribute 'Properties' should be a map."})
+	}
+	if props["StageName"] == "" {
+		panic(Problem{ID: e.macro.id, Shown: id, Text: "StageName cannot be empty."})
 	}
 }

@@ -48,12 +48,13 @@ func (t *transform) globals() {
 				panic(Problem{Text: "'Globals' section is invalid. '" + name + "' is not a supported property of '" + kind + "'. Must be one of the following values - ['" + strings.Join(strings.Fields(names), "', '") + "']"})
 			}
 		}
-		for _, id := range keys(t.src) {
-			r, ok := t.src[id].(object)
-			if k, _ := typeOf(r); !ok || k != prefix+kind {
-				continue
-			}
-			r["Properties"] = merge(t.globalsFor(r, values), properties(r))
+	}
+	for _, id := range t.ids() {
+		r, _ := t.src[id].(object)
+		kind, _ := typeOf(r)
+		values, ok := all[strings.TrimPrefix(kind, prefix)].(object)
+		if ok && strings.HasPrefix(kind, prefix) {
+			r["Properties"] = merge(globalsFor(id, r, values), properties(r))
 		}
 	}
 	for _, r := range t.src {
@@ -65,19 +66,25 @@ func (t *transform) globals() {
 }
 
 // globalsFor leaves out what a resource ignores: all ("*") or the properties it lists.
-func (t *transform) globalsFor(r, values object) object {
+func globalsFor(id string, r, values object) object {
 	out := clone(values).(object)
-	switch ignore := r["IgnoreGlobals"].(type) {
-	case string:
-		if ignore == "*" {
-			return object{}
+	ignore := r["IgnoreGlobals"]
+	if !truthy(ignore) {
+		return out
+	}
+	if ignore == "*" {
+		return object{}
+	}
+	list, ok := ignore.([]any)
+	if !ok {
+		refuse(id, "Resource %s has invalid resource attribute 'IgnoreGlobals'.", id)
+	}
+	for _, n := range list {
+		name, _ := n.(string)
+		if _, has := out[name]; !has {
+			refuse(id, "Resource %s has invalid resource attribute 'IgnoreGlobals' on item '%s'.", id, plain(n))
 		}
-	case []any:
-		for _, n := range ignore {
-			if s, ok := n.(string); ok {
-				delete(out, s)
-			}
-		}
+		delete(out, name)
 	}
 	return out
 }

@@ -5,11 +5,8 @@ import (
 	"strings"
 )
 
-var graphQLProperties = propertyKinds{
-	"*Auth": "any", "Tags": "any", "XrayEnabled": "any", "Name": "any", "SchemaInline": "any", "SchemaUri": "any", "Logging": "bool|map", "DataSources": "any",
-	"Functions": "any", "Resolvers": "any", "ApiKeys": "any", "DomainName": "any", "Cache": "any", "Visibility": "any", "OwnerContact": "any",
-	"IntrospectionConfig": "any", "QueryDepthLimit": "any", "ResolverCountLimit": "any",
-}
+const graphQLProperties propertyKinds = "Name=any Tags=any XrayEnabled=any *Auth=any SchemaInline=any SchemaUri=any Logging=bool|map DataSources=any Functions=any Resolvers=any " +
+	"ApiKeys=any DomainName=any Cache=any Visibility=any OwnerContact=any IntrospectionConfig=any QueryDepthLimit=any ResolverCountLimit=any"
 
 // graphQLShape is what the properties look like inside.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-graphqlapi.html

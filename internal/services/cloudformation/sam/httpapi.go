@@ -25,7 +25,7 @@ func (m *macro) httpAPI() {
 			api["BodyS3Location"] = path
 			break
 		}
-		bucket, key, version := m.t.s3Object(m.id, p["DefinitionUri"], "DefinitionUri")
+		bucket, key, version := m.t.s3Object(m.id, m.id, p["DefinitionUri"], "DefinitionUri")
 		at := object{"Bucket": bucket, "Key": key}
 		if version != nil {
 			at["Version"] = version

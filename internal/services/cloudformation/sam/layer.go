@@ -41,16 +41,12 @@ func (m *macro) layer() {
 	shown := func(property, format string, args ...any) { // AWS names the layer as it is to be called
 		panic(Problem{ID: m.id, Shown: id, Text: fmt.Sprintf(format, args...), Path: []string{"Properties", property}})
 	}
+	content := m.s3LocationOf(id, m.props["ContentUri"], "ContentUri")
 	if archs, ok := m.props["CompatibleArchitectures"].([]any); ok {
 		for _, a := range archs {
 			if !intrinsic(a) && a != "x86_64" && a != "arm64" {
 				shown("CompatibleArchitectures", "CompatibleArchitectures needs to be a list of 'x86_64' or 'arm64'")
 			}
-		}
-	}
-	if uri, ok := m.props["ContentUri"].(string); ok && !strings.HasPrefix(uri, "s3://") {
-		if _, local := m.t.localPath(uri); !local {
-			shown("ContentUri", "'ContentUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.")
 		}
 	}
 	name := m.props["LayerName"]
@@ -61,7 +57,7 @@ func (m *macro) layer() {
 		attributes["DependsOn"] = d
 	}
 	m.add(id, "AWS::Lambda::LayerVersion", attributes, object{
-		"LayerName": name, "Description": m.props["Description"], "Content": m.s3Location(m.props["ContentUri"], "ContentUri"),
+		"LayerName": name, "Description": m.props["Description"], "Content": content,
 		"CompatibleArchitectures": m.props["CompatibleArchitectures"], "CompatibleRuntimes": m.props["CompatibleRuntimes"], "LicenseInfo": m.props["LicenseInfo"],
 	})
 	m.t.moved[m.id] = id

@@ -102,6 +102,10 @@ type transform struct {
 	managed map[string]string
 	bad     []Problem
 	place   map[string]int // where a resource stands in the template
+	// hashed is set for templates with a REST API, or an HTTP API with a default
+	// authorizer: AWS works on their resources and events in the order of a hash
+	// table, and spells values in another way in messages.
+	hashed bool
 }
 
 // Transform returns the template that doc stands for; doc stays as it is. The
@@ -120,9 +124,15 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	if len(t.src) == 0 {
 		return nil, &Error{[]Problem{{Text: "Structure of the SAM template is invalid. 'Resources' section is required"}}}
 	}
-	if !t.try(t.prepare) {
+	if t.hashed = t.hasAPI(); t.hashed {
+		for i, id := range hashOrder(t.ids()) {
+			t.place[id] = i
+		}
+	}
+	if !t.try(t.prepare) || len(t.bad) > 0 {
 		return nil, &Error{t.bad}
 	}
+	t.embedded()
 	t.out = object{}
 	for id, r := range t.src {
 		if kind, _ := typeOf(r); !strings.HasPrefix(kind, prefix) {
@@ -141,6 +151,35 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	delete(t.doc, "Transform")
 	delete(t.doc, "Globals")
 	return t.rename(t.doc).(object), nil
+}
+
+// hasAPI reports a REST API or an event of one, or an HTTP API with a default authorizer.
+func (t *transform) hasAPI() bool {
+	globals, _ := t.doc["Globals"].(object)
+	httpGlobals, _ := globals["HttpApi"].(object)
+	globalAuth, _ := httpGlobals["Auth"].(object)
+	global := truthy(globalAuth["DefaultAuthorizer"])
+	for _, x := range t.src {
+		r, _ := x.(object)
+		props, _ := r["Properties"].(object)
+		kind, _ := typeOf(r)
+		switch strings.TrimPrefix(kind, prefix) {
+		case "Api":
+			return true
+		case "HttpApi":
+			if auth, _ := props["Auth"].(object); global || truthy(auth["DefaultAuthorizer"]) {
+				return true
+			}
+		case "Function", "StateMachine":
+			events, _ := props["Events"].(object)
+			for _, e := range events {
+				if k, _ := typeOf(e); k == "Api" || k == "HttpApi" && global && kind == prefix+"Function" {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // try runs f and notes what it refuses.
@@ -225,13 +264,12 @@ func (t *transform) prepare() {
 		}
 	}
 	t.globals()
-	t.embedded()
 }
 
 // order is that in which resources are worked on: functions first, because their
 // events become part of APIs.
 func (t *transform) order() []string {
-	rank := map[string]int{"Function": 0, "StateMachine": 0, "Api": 1, "HttpApi": 1, "Connector": 3}
+	rank := map[string]int{"Function": -2, "StateMachine": -1, "Api": 1, "HttpApi": 1, "WebSocketApi": 1, "Connector": 3}
 	var out []string
 	for id, r := range t.src {
 		if kind, _ := typeOf(r); strings.HasPrefix(kind, prefix) {
@@ -282,6 +320,7 @@ func (t *transform) resource(id string) {
 	switch strings.TrimPrefix(kind, prefix) {
 	case "Function":
 		m.check(functionProperties)
+		m.linkEvents()
 		m.function()
 	case "Api":
 		m.check(apiProperties)
@@ -297,6 +336,7 @@ func (t *transform) resource(id string) {
 		m.graphQL()
 	case "StateMachine":
 		m.check(stateMachineProperties)
+		m.linkEvents()
 		m.stateMachine()
 	case "WebSocketApi":
 		m.check(webSocketProperties)
@@ -342,11 +382,16 @@ type macro struct {
 	added []string
 }
 
+// taken says that a resource would be called as another one is.
+func taken(id, made, kind string) string {
+	return fmt.Sprintf("Transforming resource with id [%s] attempts to create a new resource with id [%s] and type \"%s\". "+
+		"A resource with that id already exists within this template. Please use a different id for that resource.", id, made, kind)
+}
+
 // add puts a resource into the result. Properties that are nil are left out.
 func (m *macro) add(id, kind string, attributes, props object) object {
-	if _, taken := m.t.src[id]; taken && id != m.id {
-		panic(Problem{Text: fmt.Sprintf("Transforming resource with id [%s] attempts to create a new resource with id [%s] and type \"%s\". "+
-			"A resource with that id already exists within this template. Please use a different id for that resource.", m.id, id, kind)})
+	if _, other := m.t.src[id]; other && id != m.id {
+		panic(Problem{Text: taken(m.id, id, kind)})
 	}
 	r := object{"Type": kind}
 	for k, v := range attributes {

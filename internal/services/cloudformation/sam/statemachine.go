@@ -5,11 +5,9 @@ import (
 	"strings"
 )
 
-var stateMachineProperties = propertyKinds{
-	"Definition": "map", "DefinitionUri": "str|map", "DefinitionSubstitutions": "map", "Name": "str", "Type": "str", "Role": "str", "RolePath": "any",
-	"PermissionsBoundary": "str", "Policies": "str|items", "Logging": "map", "Tracing": "map", "Tags": "map", "PropagateTags": "bool", "Events": "records",
-	"AutoPublishAlias": "any", "DeploymentPreference": "any", "UseAliasAsEventTarget": "!bool",
-}
+const stateMachineProperties propertyKinds = "Definition=map DefinitionUri=str|map Logging=map Role=str RolePath=any DefinitionSubstitutions=map Events=records Name=str Type=str Tags=map " +
+	"PropagateTags=bool Policies=str|items Tracing=map PermissionsBoundary=str AutoPublishAlias=any DeploymentPreference=any " +
+	"UseAliasAsEventTarget=!bool"
 
 // stateMachine is AWS::Serverless::StateMachine.
 // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-statemachine.html
@@ -37,7 +35,7 @@ func (m *macro) stateMachine() {
 			props["DefinitionS3Location"] = path
 			break
 		}
-		bucket, key, version := m.t.s3Object(m.id, p["DefinitionUri"], "DefinitionUri")
+		bucket, key, version := m.t.s3Object(m.id, m.id, p["DefinitionUri"], "DefinitionUri")
 		at := object{"Bucket": bucket, "Key": key}
 		if version != nil {
 			at["Version"] = version

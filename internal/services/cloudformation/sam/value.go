@@ -239,6 +239,32 @@ func python(v any) string {
 	return plain(v)
 }
 
+// unicode is python with a "u" before each string within a value.
+func unicode(v any) string {
+	switch v := v.(type) {
+	case object:
+		var parts []string
+		for _, k := range hashOrder(keys(v)) {
+			parts = append(parts, "u'"+k+"': "+unicodeQuoted(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case []any:
+		parts := make([]string, len(v))
+		for i, x := range v {
+			parts[i] = unicodeQuoted(x)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	return python(v)
+}
+
+func unicodeQuoted(v any) string {
+	if s, ok := v.(string); ok {
+		return "u'" + s + "'"
+	}
+	return unicode(v)
+}
+
 // quoted is a value within another in such a spelling.
 func quoted(v any) string {
 	if s, ok := v.(string); ok {
