@@ -121,6 +121,7 @@ func (l *launcher) launch(ctx context.Context, spec Spec, probe bool, late []str
 		if p.group, err = l.cgroups.newGroup(name, spec); err != nil {
 			return nil, err
 		}
+		plan.entries = p.group.entries()
 	}
 	if err := p.start(ctx, plan); err != nil {
 		return nil, err
@@ -233,11 +234,6 @@ func (p *process) start(ctx context.Context, plan *plan) (err error) {
 		f.Close()
 	}
 	childs = nil
-	if p.group != nil {
-		if err := p.group.add(p.proc.Pid); err != nil {
-			return err
-		}
-	}
 	// Dying for want of a reader is reported better by the report.
 	_, _ = scriptW.Write(text)
 	scriptW.Close()

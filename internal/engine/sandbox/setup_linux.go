@@ -61,6 +61,8 @@ type plan struct {
 	probe bool
 	// late are folders inside that are mounted on when the program runs already.
 	late []string
+	// entries are the files by which process 1 joins its control groups.
+	entries []string
 	// kept are the descriptors that companions need.
 	kept keptOpen
 	// lower are the folders that are joined at root, named as they are found in the
@@ -72,6 +74,9 @@ type plan struct {
 func (p *plan) script() (*script, error) {
 	s := &script{}
 	s.begin()
+	for _, path := range p.entries {
+		s.writeFile(path, "0")
+	}
 	p.mounts(s)
 	if err := p.network(s); err != nil {
 		return nil, err
