@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -371,6 +373,60 @@ func TestNested(t *testing.T) {
 	if got := st.answer(t, "f", `{"do":"call","url":"`+url+`"}`); !strings.Contains(got, "bottom") {
 		t.Errorf("the bottom was not reached: %s", got)
 	}
+}
+
+// TestNoProcessorToSpare has more events at once than the cores can use: while the
+// processors are busy the last one waits for one of the others to end, and once
+// they are not it gets an environment of its own.
+func TestNoProcessorToSpare(t *testing.T) {
+	var busy atomic.Bool
+	busy.Store(true)
+	st := newStand(t, func(d *Deps) { d.Busy = busy.Load })
+	st.custom(t, "f", func(in *api.CreateFunctionRequest) { in.Timeout = new(int32(900)) })
+	var came atomic.Int32
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came.Add(1)
+		<-release
+	}))
+	defer srv.Close()
+	var wg sync.WaitGroup
+	send := func() {
+		wg.Go(func() {
+			if out, err := st.invoke("f", `{"do":"call","url":"`+srv.URL+`"}`); err != nil || out.FunctionError != nil {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	soft := st.room.plane.soft
+	for range soft {
+		send()
+	}
+	until(func() bool { return came.Load() == int32(soft) })
+	x, _ := st.room.plane.pools.Load(key{calltest.Account, calltest.Region, "f"})
+	p := x.(*pools).versions[latest]
+	look := func() (total, waiting int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.total, len(p.waiting)
+	}
+	send()
+	until(func() bool { _, waiting := look(); return waiting == 1 })
+	for range patiences / 2 {
+		st.Clock.Advance(patience)
+	}
+	if total, waiting := look(); total != soft || waiting != 1 {
+		t.Errorf("with the processors busy: %d environments, %d events wait", total, waiting)
+	}
+	busy.Store(false)
+	until(func() bool {
+		st.Clock.Advance(patience)
+		total, _ := look()
+		return total == soft+1
+	})
+	until(func() bool { return came.Load() == int32(soft+1) })
+	close(release)
+	wg.Wait()
 }
 
 // TestBusyIsWaitedFor sends many short events at once: all are

@@ -40,10 +40,12 @@ type grant struct {
 // patience is how long an event waits for a busy environment to come free
 // before another one is started, once there are as many as the cores can use.
 // Where events usually take less than that, it waits for about as long as a start
-// takes: a busy environment will be free sooner than a new one is there, and
-// processes beyond the cores only take time from each other. While as many as
-// the cores can use are starting it waits on, and so it does while there is no
-// memory for another one. All is bounded, as functions may wait for each other.
+// takes: a busy environment will be free sooner than a new one is there. While the
+// processors have nothing to spare it waits on: another process would only take
+// time from the others, the more so as it starts, which would make more events
+// wait. And so it does while as many as the cores can use are starting, or while
+// there is no memory for another one. All is bounded, as functions may wait for
+// each other.
 const (
 	patience  = 10 * time.Millisecond
 	starting  = 20  // patiences that a start takes
@@ -53,7 +55,6 @@ const (
 // note takes the duration of an event into account, and the most memory that its
 // environment has held, if that is known.
 func (p *pool) note(e *environment, d time.Duration, peak int64) {
-	p.ps.meter.took(d)
 	old := p.usual.Load()
 	p.usual.Store(old + (int64(d)-old)/8) // a lost update of a mean is no loss
 	if peak > p.peak.Load() {
@@ -67,6 +68,9 @@ func (p *pool) note(e *environment, d time.Duration, peak int64) {
 
 // patient reports whether an event that has waited n patiences is to wait on.
 func (p *pool) patient(n int) bool {
+	if busy := p.ps.p.deps.Busy; busy != nil && busy() {
+		return n < patiences
+	}
 	usual := time.Duration(p.usual.Load())
 	return n < starting && usual > 0 && usual < patience
 }
@@ -111,14 +115,16 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 // what was to come free may end instead, so it looks again and again. The error
 // says why it waits no longer.
 func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) {
-	begun, poor := false, false // poor: there was no memory
+	waited, poor := 0, false // poor: there was no memory
 	for n := 1; ; n++ {
 		if start {
 			err := p.begin(w)
 			if err != nil && (n > patiences || !errors.Is(err, errMemory)) {
 				return grant{}, err
 			}
-			begun, poor = begun || err == nil, err != nil
+			if poor = err != nil; !poor {
+				waited = 0
+			}
 		}
 		select {
 		case g := <-w.granted:
@@ -127,17 +133,18 @@ func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) 
 		case <-ctx.Done():
 			return grant{}, ctx.Err()
 		}
+		waited++
+		patient := p.patient(waited)
 		p.mu.Lock()
 		switch {
 		case !slices.Contains(p.waiting, w):
 			start = false // it is granted in this moment
 		case p.soft == 1 && p.total > 0:
 			start = false // there is one, and no other
-		case begun:
-			start = p.starts == 0
+		case poor && n < patiences && n&(n-1) != 0:
+			start = false // to look for memory takes time, so that is done ever more rarely
 		default:
-			// To look for memory takes time, so that is done ever more rarely.
-			start = n >= patiences || p.starts < p.ps.p.soft && !p.patient(n) && (!poor || n&(n-1) == 0)
+			start = waited >= patiences || p.total < p.soft || p.starts < p.ps.p.soft && !patient
 		}
 		if start {
 			p.count(1)

@@ -61,6 +61,8 @@ type Deps struct {
 	Idle time.Duration
 	// Cores is how many processors functions share; 0 means all.
 	Cores int
+	// Busy reports that the processors have no time to spare; nil: that is not known.
+	Busy func() bool
 	// Memory is what all environments may hold together, in bytes; 0 is no limit.
 	Memory int64
 }
