@@ -153,6 +153,7 @@ func (s *Service) listStacks(ctx context.Context, rq *call.Authorized, in *api.L
 				out.StackSummaries = append(out.StackSummaries, api.StackSummary{
 					StackId: new(st.ID), StackName: new(st.Name), TemplateDescription: opt.NonZero(st.Description), CreationTime: new(st.Created),
 					LastUpdatedTime: instant(st.Updated), DeletionTime: instant(st.Deleted), StackStatus: new(st.Status), StackStatusReason: opt.NonZero(st.Reason),
+					ParentId: opt.NonZero(st.Parent), RootId: opt.NonZero(st.Root),
 					DriftInformation: &api.StackDriftInformationSummary{StackDriftStatus: &drift, LastCheckTimestamp: driftAt},
 				})
 			}

@@ -119,6 +119,7 @@ func (s *Service) prepare(ctx context.Context, rq *call.Authorized, w wanted, pr
 	if hasSnippets(doc) {
 		transforms = append(slices.Clone(transforms), inSnippet)
 	}
+	spec.Transformed = len(transforms) > 0
 	spec.Processed, spec.Extensions = template.JSON(processed), contains(raw.Transforms, languageExtensions)
 	p, err := s.plan(ctx, sc, spec, source, name, id)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *Service) Model() *model.Service { return api.CreateStack.Service }
 func (s *Service) Bindings() []call.Binding {
 	var out []call.Binding
 	for _, topic := range [][]call.Binding{
-		s.stackBindings(), s.describeBindings(), s.changeSetBindings(), s.eventBindings(), s.resourceBindings(), s.templateBindings(), s.exportBindings(), s.rollbackBindings(), s.stackPolicyBindings(), s.driftBindings(), s.signalBindings(),
+		s.stackBindings(), s.describeBindings(), s.changeSetBindings(), s.eventBindings(), s.resourceBindings(), s.templateBindings(), s.exportBindings(), s.rollbackBindings(), s.stackPolicyBindings(), s.driftBindings(), s.signalBindings(), s.registryBindings(),
 	} {
 		out = append(out, topic...)
 	}

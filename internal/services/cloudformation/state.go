@@ -176,6 +176,7 @@ type specRecord struct {
 	V            int               `json:"v"`
 	Body         string            // as it was sent
 	Processed    string            // JSON, after the transforms
+	Transformed  bool              `json:",omitempty"` // by a transform or a macro
 	Extensions   bool              `json:",omitempty"` // the transforms were with AWS::LanguageExtensions
 	Params       map[string]string `json:",omitempty"`
 	Resolved     map[string]string `json:",omitempty"` // values of parameters that name SSM's

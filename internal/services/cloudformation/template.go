@@ -61,7 +61,7 @@ func (s *Service) getTemplate(ctx context.Context, rq *call.Authorized, in *api.
 		}
 	}
 	out := &api.GetTemplateOutput{TemplateBody: new(spec.Body), StagesAvailable: []string{api.TemplateStageOriginal, api.TemplateStageProcessed}}
-	if opt.Val(in.TemplateStage) == api.TemplateStageProcessed {
+	if opt.Val(in.TemplateStage) == api.TemplateStageProcessed && spec.Transformed {
 		out.TemplateBody = new(spec.Processed)
 	}
 	return out, nil
