@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -24,6 +25,7 @@ type serverFlags struct {
 	apiRate int32
 
 	data, listen, auth, metrics, log, network, egress string
+	registryLogins                                    string
 	templateMemory, functionMemory                    int64 // in MiB
 	strictNetwork                                     bool  // the network was asked for
 	changed                                           func(flag string) bool
@@ -43,6 +45,7 @@ func (f *serverFlags) add(to *pflag.FlagSet, level, network string) {
 	f.changed = to.Changed
 	to.Int64Var(&f.functionMemory, "function-memory", defaultFunctionMemory(), "`MiB` that the environments of all functions may hold together: idle ones make room, then invocations are throttled; 0: no limit")
 	to.StringArrayVar(&f.issuers, "issuer", nil, "`ARN=URL` of who issues the tokens of a Cognito user pool, for authorizers; the ARN may end in a star, the keys are at URL/.well-known/jwks.json; repeatable")
+	to.StringVar(&f.registryLogins, "registry-logins", "", "`FILE` of logins, as docker login writes it, with which images of other registries are pulled, for whoever may make functions (by default they are pulled as anybody)")
 	to.Int64Var(&f.templateMemory, "template-memory", 192, "`MiB` that interpreters started ahead of their functions may hold together; 0: start none ahead")
 }
 
@@ -80,6 +83,7 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 		APIRate: f.apiRate,
 		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
 		Issuers: issuers, Version: version, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
+		RegistryLogins: f.registryLogins, Proxy: http.ProxyFromEnvironment,
 		StrictNetwork: f.strictNetwork, Egress: policy, StrictEgress: f.changed("egress"), FunctionMemory: f.functionMemory << 20,
 	})
 }

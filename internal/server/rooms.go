@@ -58,7 +58,7 @@ func (s *Server) furnish(ctx context.Context) error {
 		return err
 	}
 	functions, err := lambda.New(lambda.Deps{Store: s.store, Blobs: s.blobs, Clock: s.clock, IDs: s.ids, Caller: s.board, Gate: s.board.Gate, Key: s.secrets.DataKey,
-		CodeDir: s.folder.code(), Images: images, ImageDir: s.folder.images(), Pull: &image.Puller{Content: images, Transport: s.outbound()},
+		CodeDir: s.folder.code(), Images: images, ImageDir: s.folder.images(), Pull: s.puller(images),
 		Launcher: launcher, Runtimes: catalog, Templates: templates, Network: s.config.Network, Memory: s.config.FunctionMemory, Busy: engine.NewProcessors(s.clock).Busy,
 		Door: s.back, Egress: s.out, Endpoint: func(sandbox.Network) string { return s.endpoint }})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 	"os"
 	"time"
 
@@ -81,6 +82,12 @@ type Config struct {
 	// NodePath (as the variable NODE_PATH) are folders of modules, such as the AWS
 	// SDK, that all functions in Node.js find.
 	NodePath string
+	// RegistryLogins is a file of logins, as docker login writes it, with which images
+	// of other registries are pulled; "" for none.
+	RegistryLogins string
+	// Proxy says by which proxy other registries are reached, as http.Transport has it;
+	// nil for none.
+	Proxy func(*http.Request) (*url.URL, error)
 }
 
 // Server is a running server: everything that Start made, to be unmade in the
@@ -213,6 +220,9 @@ func Unstarted(ctx context.Context) (*Server, error) {
 
 // open makes a server that has its folder and secrets, and nothing else yet.
 func open(c Config) (*Server, error) {
+	if err := c.checkLogins(); err != nil {
+		return nil, fmt.Errorf("the logins of registries: %w", err)
+	}
 	s := &Server{config: c, log: c.Log, clock: clock.System{}, ids: ids.New(), failed: make(chan error, 1)}
 	var err error
 	if s.folder, err = OpenFolder(c.Data); err != nil {

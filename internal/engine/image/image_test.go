@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/random"
@@ -442,6 +444,104 @@ func TestPull(t *testing.T) {
 	if _, _, err := p.Pull(context.Background(), at+"none", image.Platform{OS: "linux", Architecture: "amd64"}); !errors.As(err, &refused) {
 		t.Errorf("what is not there: %v", err)
 	}
+}
+
+// TestLogins: registries that do not let everybody in are logged in to as a file
+// says, which is read at every pull; layers that are not what they should be leave nothing.
+func TestLogins(t *testing.T) {
+	w := newWorld(t)
+	reg := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	spoil := false
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "ann" || password != "secret" {
+			rw.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if spoil && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			_, _ = rw.Write([]byte("other bytes"))
+			return
+		}
+		reg.ServeHTTP(rw, r)
+	}))
+	defer srv.Close()
+	img, err := random.Image(1000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := strings.TrimPrefix(srv.URL, "http://")
+	ref, err := name.ParseReference(host + "/some/where:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, img, remote.WithAuth(&authn.Basic{Username: "ann", Password: "secret"})); err != nil {
+		t.Fatal(err)
+	}
+	var file string
+	p := &image.Puller{Content: w.content, Transport: http.DefaultTransport, Logins: func() (*image.Logins, error) { return image.ReadLogins([]byte(file)) }}
+	pull := func() error {
+		_, release, err := p.Pull(t.Context(), host+"/some/where:v1", image.Platform{OS: "linux", Architecture: "amd64"})
+		if err == nil {
+			release()
+		}
+		return err
+	}
+	ann, bob := base64.StdEncoding.EncodeToString([]byte("ann:secret")), base64.StdEncoding.EncodeToString([]byte("bob:secret"))
+	for _, c := range []struct {
+		file   string
+		in     bool
+		closed bool
+	}{
+		{`{}`, false, true},
+		{`{"auths":{"elsewhere":{"auth":"` + ann + `"}}}`, false, true},
+		{`{"auths":{"` + host + `":{}}}`, false, true},
+		{`{"auths":{"` + host + `":{"auth":"` + bob + `"}}}`, false, true},
+		{`{"auths":{"` + host + `":{"auth":"` + ann + `"}}}`, true, false},
+		{`{"auths":{"http://` + host + `/v1/":{"username":"ann","password":"secret"}}}`, true, false},
+		{`{"auths":{"` + host + `":{"auth":"` + bob + `"},"` + host + `/some":{"auth":"` + ann + `"}}}`, true, false},
+		{`{"auths":{"` + host + `":{"auth":"` + ann + `"},"` + host + `/some/where":{"auth":"` + bob + `"}}}`, false, true},
+		{`{"auths":{},"credsStore":"desktop"}`, false, false},
+		{`{"credHelpers":{"` + host + `":"gcloud"}}`, false, false},
+		{`no JSON`, false, false},
+	} {
+		file = c.file
+		err := pull()
+		var refused *image.RefusedError
+		if (err == nil) != c.in || (errors.As(err, &refused) && refused.Closed()) != c.closed {
+			t.Errorf("%s: %v", c.file, err)
+		}
+	}
+
+	file = `{"auths":{"` + host + `":{"auth":"` + ann + `"}}}`
+	if err := w.content.Collect(t.Context()); err != nil { // what was pulled is held by nobody
+		t.Fatal(err)
+	}
+	spoil = true
+	var refused *image.RefusedError
+	if err := pull(); !errors.As(err, &refused) || refused.Closed() {
+		t.Errorf("other bytes: %v", err)
+	}
+	if names, err := w.blobs.Names(t.Context(), ""); err != nil || len(names) != 0 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+}
+
+func FuzzLogins(f *testing.F) {
+	f.Add([]byte(`{"auths":{"a":{"auth":"YTpi"}}}`))
+	f.Add([]byte(`{"auths":{"a":{"auth":"YTpi"}}} {}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, err := image.ReadLogins(b)
+		if err != nil {
+			return
+		}
+		ref, err := name.ParseReference("a/b:c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Resolve(ref.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func FuzzManifest(f *testing.F) {

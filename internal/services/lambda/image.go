@@ -235,13 +235,17 @@ func (s *Service) unpackImage(ctx context.Context, at imageURI, img *image.Image
 	var bad *image.CorruptError
 	switch {
 	case errors.Is(err, image.ErrTooBig):
-		return nil, badImage("Source image %s is too large: unpacked it has more than %d bytes.", at.text, int64(image.MaxUnpacked))
+		return nil, tooBigImage(at)
 	case errors.As(err, &bad):
 		return nil, badImage("Source image %s is corrupt: layer %s: %s.", at.text, bad.Layer, bad.Reason)
 	case err != nil:
 		return nil, err
 	}
 	return &pack{hash: img.Digest.Hex(), image: use, done: done}, nil
+}
+
+func tooBigImage(at imageURI) error {
+	return badImage("Source image %s is too large: unpacked it has more than %d bytes.", at.text, int64(image.MaxUnpacked))
 }
 
 // openImages makes the folder of unpacked layers ready: what an earlier server has

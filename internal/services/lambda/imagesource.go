@@ -69,7 +69,13 @@ func (s *Service) pull(ctx context.Context, at imageURI) (*image.Image, func(), 
 		return nil, nil, badImage("Source image %s is not valid. Provide a valid source image.", at.text)
 	}
 	img, release, err := s.plane.deps.Pull.Pull(ctx, at.text, platform())
-	if refused := (*image.RefusedError)(nil); errors.As(err, &refused) {
+	var refused *image.RefusedError
+	switch {
+	case errors.Is(err, image.ErrTooBig):
+		return nil, nil, tooBigImage(at)
+	case errors.As(err, &refused) && refused.Closed():
+		return nil, nil, badImage("Source image %s cannot be pulled: %s. The server can be logged in to registries by --registry-logins.", at.text, refused.Err)
+	case errors.As(err, &refused):
 		return nil, nil, badImage("Source image %s cannot be pulled: %s", at.text, refused.Err)
 	}
 	return img, release, err
