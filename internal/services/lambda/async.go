@@ -195,11 +195,11 @@ func (a *async) attempt(ctx context.Context, k key, e *event) *event {
 		if c := f.rec.Async[asyncKey(e.Qualifier)]; c != nil {
 			retries, age = opt.Or(c.Attempts, retries), opt.Or(c.MaxAge, age)
 		}
-		f.pools.meter.aged(now.Sub(e.Enqueued))
+		f.pools.meters.of(e.Qualifier, "").took(spreadAge, now.Sub(e.Enqueued))
 		if now.Sub(e.Enqueued) > time.Duration(age)*time.Second {
 			return a.report(f, e, conditionAge, outcome{})
 		}
-		inv := &invocation{id: e.ID, payload: e.Payload, trace: e.Trace, arn: k.arn(e.Qualifier), context: e.Context}
+		inv := &invocation{id: e.ID, payload: e.Payload, trace: e.Trace, arn: k.arn(e.Qualifier), context: e.Context, as: e.Qualifier}
 		var out outcome
 		out, err = a.s.plane.invoke(ctx, f, f.resolve(e.Qualifier, a.s.random), inv)
 		// A destination is invoked by what the function was, so that loops end.

@@ -103,7 +103,7 @@ type destinationResponse struct {
 // has to be told; nil if there is none.
 func (a *async) report(f *function, e *event, condition string, out outcome) *event {
 	if condition != conditionSuccess {
-		f.pools.meter.lost.Add(1)
+		f.pools.meters.of(e.Qualifier, "").counts[countLost].Add(1)
 	}
 	c := f.rec.Async[asyncKey(e.Qualifier)]
 	if c == nil {
@@ -159,7 +159,7 @@ func (a *async) act(ctx context.Context, k key, e *event) *event {
 		return nil
 	}
 	if ps, err := a.s.plane.of(ctx, k); err == nil {
-		ps.meter.undelivered.Add(1)
+		ps.meters.of(e.Qualifier, "").counts[countUndelivered].Add(1)
 	}
 	switch f := fault.As(err); {
 	case f != nil && f.Sender && f.Code != "TooManyRequestsException":

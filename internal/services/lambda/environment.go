@@ -223,15 +223,19 @@ func (e *environment) serve(inv *invocation) (out outcome, rest func(), err erro
 		return outcome{}, nil, err
 	}
 	p.note(e, res.Duration, res.PeakMemory)
+	inv.meter.took(spreadDuration, res.Duration)
 	out = outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version}
 	if e.e.Extended() && e.e.Alive() {
+		before := res.Duration
 		rest = func() {
 			event.Payload = nil
 			if late := e.e.Finish(p.ps.p.ctx, event); late != nil {
 				late.PeakMemory = res.PeakMemory
 				res = late
 			}
-			res.Duration = s.clock.Now().Sub(begin)
+			all := s.clock.Now().Sub(begin)
+			inv.meter.took(spreadExtensions, all-before)
+			res.Duration = all
 			e.report(inv, res, timeout)
 		}
 		if !inv.tail {

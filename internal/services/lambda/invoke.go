@@ -73,7 +73,7 @@ func (s *Service) invoke(ctx context.Context, rq *call.Authorized, in *api.Invoc
 		if err != nil {
 			return nil, err
 		}
-		f.pools.meter.received.Add(1)
+		f.pools.meters.of(q, "").counts[countReceived].Add(1)
 		return &api.InvocationResponse{StatusCode: new(int32(202)), Payload: []byte{}}, nil
 	}
 	out, err := s.plane.invoke(ctx, f, f.resolve(q, s.random), inv)
@@ -98,7 +98,7 @@ func (s *Service) accept(ctx context.Context, rq *call.Authorized, k key, q stri
 		return nil, nil, api.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON").With("Type", "User")
 	}
 	f, err := s.existing(ctx, k, q)
-	return f, &invocation{id: rq.RequestID(), payload: payload, trace: s.trace(rq), arn: k.arn(q)}, err
+	return f, &invocation{id: rq.RequestID(), payload: payload, trace: s.trace(rq), arn: k.arn(q), as: q}, err
 }
 
 // clientContext decodes the ClientContext parameter.

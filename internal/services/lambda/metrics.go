@@ -1,156 +1,188 @@
 package lambda
 
 import (
-	"math"
-	"slices"
-	"sync/atomic"
-	"time"
-
 	"github.com/tierra-cloud/tierra/internal/call"
-	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 )
 
-// Metrics of functions since the server started, by FunctionName.
+// Metrics of functions since the server started: of a function, of each qualifier
+// that it was invoked by (Resource), of each version that an alias came to mean
+// (ExecutedVersion), and of all functions of an account in a region.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 
-// The bounds of the histograms: durations in milliseconds, and numbers of
-// invocations that run at the same time.
-var (
-	durationBounds    = [...]float64{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 900_000}
-	concurrencyBounds = [...]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
-)
-
-// meter counts the invocations of one function.
-type meter struct {
-	invocations, errors, throttles, dropped atomic.Uint64
-	provisioned, spillover                  atomic.Uint64
-
-	// Of asynchronous events: that came, that were given up, and attempts to tell
-	// their destinations that failed.
-	received, lost, undelivered atomic.Uint64
-	ages                        histogram[[len(durationBounds)]atomic.Uint64] // at each attempt
-
-	running, runningAhead atomic.Int64 // at present, and of these in provisioned environments
-	durations             histogram[[len(durationBounds)]atomic.Uint64]
-	concurrency           histogram[[len(concurrencyBounds)]atomic.Uint64]
-	concurrencyAhead      histogram[[len(concurrencyBounds)]atomic.Uint64]
+// tally is what meters have counted, added up.
+type tally struct {
+	counts  [counts]uint64
+	spreads [spreads]spread
+	part    spread
 }
 
-// histogram counts values by bounds; each is counted in the least that it fits in.
-type histogram[B any] struct {
-	count, sum atomic.Uint64 // the sum in thousandths
-	buckets    B
+// spread is what a histogram has counted.
+type spread struct {
+	sum     uint64 // in thousandths
+	buckets [len(durationBounds) + 1]uint64
 }
 
-func (h *histogram[B]) add(v float64, bounds []float64, buckets []atomic.Uint64) {
-	h.count.Add(1)
-	h.sum.Add(uint64(math.Round(v * 1000)))
-	if i, _ := slices.BinarySearch(bounds, v); i < len(bounds) {
-		buckets[i].Add(1)
+func (t *tally) add(m *meter) {
+	for i := range t.counts {
+		t.counts[i] += m.counts[i].Load()
+	}
+	for i := range t.spreads {
+		t.spreads[i].add(&m.spreads[i])
+	}
+	t.part.add(&m.part)
+}
+
+func (t *tally) join(other *tally) {
+	for i := range t.counts {
+		t.counts[i] += other.counts[i]
+	}
+	for i := range t.spreads {
+		t.spreads[i].join(&other.spreads[i])
+	}
+	t.part.join(&other.part)
+}
+
+func (s *spread) add(h *histogram) {
+	s.sum += h.sum.Load()
+	for i := range s.buckets {
+		s.buckets[i] += h.buckets[i].Load()
 	}
 }
 
-// begin counts an invocation that runs; end is its end.
-func (m *meter) begin() {
-	n := m.running.Add(1)
-	m.concurrency.add(float64(n), concurrencyBounds[:], m.concurrency.buckets[:])
-}
-
-func (m *meter) end(out outcome, err error) {
-	m.running.Add(-1)
-	switch {
-	case err == nil:
-		m.invocations.Add(1)
-		if out.failure != "" {
-			m.errors.Add(1)
-		}
-	default:
-		m.refused(err)
+func (s *spread) join(other *spread) {
+	s.sum += other.sum
+	for i := range s.buckets {
+		s.buckets[i] += other.buckets[i]
 	}
-}
-
-// refused counts an invocation that did not run.
-func (m *meter) refused(err error) {
-	f := fault.As(err)
-	switch {
-	case f == nil:
-	case f.Code == "TooManyRequestsException":
-		m.throttles.Add(1)
-	case f.Code == "RecursiveInvocationException":
-		m.dropped.Add(1)
-	}
-}
-
-// placed counts in what kind of environment an invocation of p runs.
-func (m *meter) placed(p *pool, e *environment) (left func()) {
-	if !e.provisioned {
-		if p.asked.Load() {
-			m.spillover.Add(1)
-		}
-		return func() {}
-	}
-	m.provisioned.Add(1)
-	n := m.runningAhead.Add(1)
-	m.concurrencyAhead.add(float64(n), concurrencyBounds[:], m.concurrencyAhead.buckets[:])
-	return func() { m.runningAhead.Add(-1) }
-}
-
-func (m *meter) took(d time.Duration) {
-	m.durations.add(float64(d)/float64(time.Millisecond), durationBounds[:], m.durations.buckets[:])
-}
-
-// aged counts how long an event had waited when it was to run.
-func (m *meter) aged(d time.Duration) {
-	m.ages.add(float64(d)/float64(time.Millisecond), durationBounds[:], m.ages.buckets[:])
 }
 
 // Measure implements call.Measurer.
 func (s *Service) Measure(yield func(*call.Measure)) {
-	s.plane.pools.Range(func(k, x any) bool {
-		x.(*pools).meter.measure(k.(key), yield)
+	totals := map[area]*tally{}
+	s.plane.past.Lock()
+	defer s.plane.past.Unlock()
+	s.plane.accounts.Range(func(k, x any) bool {
+		a := x.(*account)
+		total := a.past
+		totals[k.(area)] = &total
+		out := sink{k.(area), nil, yield}
+		out.level("ConcurrentExecutions", &a.all.histogram)
+		out.level("UnreservedConcurrentExecutions", &a.unreserved)
+		out.level("ClaimedAccountConcurrency", &a.claimed)
 		return true
 	})
+	s.plane.pools.Range(func(k, x any) bool {
+		sum := x.(*pools).meters.measure(k.(key), yield)
+		if total := totals[k.(key).area()]; total != nil {
+			total.join(sum)
+		}
+		return true
+	})
+	for a, total := range totals {
+		(&sink{a, nil, yield}).tally(total)
+	}
 }
 
-func (m *meter) measure(k key, yield func(*call.Measure)) {
-	one := func(name, unit string, count uint64, sum float64) *call.Measure {
-		return &call.Measure{
-			Namespace: "AWS/Lambda", Name: name, Unit: unit, Account: k.account, Region: k.region,
-			Dimensions: []call.Dimension{{Name: "FunctionName", Value: k.name}}, Count: count, Sum: sum,
+// measure yields what a function has, and returns what that comes to.
+func (ms *meters) measure(k key, yield func(*call.Measure)) *tally {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	of := func(more ...call.Dimension) *sink {
+		return &sink{k.area(), append([]call.Dimension{{Name: "FunctionName", Value: k.name}}, more...), yield}
+	}
+	resource := func(qualifier string) call.Dimension {
+		if qualifier == "" {
+			return call.Dimension{Name: "Resource", Value: k.name}
+		}
+		return call.Dimension{Name: "Resource", Value: k.name + ":" + qualifier}
+	}
+	all := ms.past
+	by := map[string]*tally{}
+	for i, m := range ms.all() {
+		all.add(m)
+		if by[i.qualifier] == nil {
+			by[i.qualifier] = &tally{}
+		}
+		by[i.qualifier].add(m)
+		if i.version != "" && i.qualifier != "" && i.qualifier != i.version {
+			var one tally
+			one.add(m)
+			of(resource(i.qualifier), call.Dimension{Name: "ExecutedVersion", Value: i.version}).tally(&one)
 		}
 	}
-	for _, c := range []struct {
-		name string
-		n    *atomic.Uint64
-		of   *atomic.Uint64 // of how many, if it is counted for each of these
-	}{
-		{"Invocations", &m.invocations, nil}, {"Errors", &m.errors, &m.invocations}, {"Throttles", &m.throttles, nil},
-		{"RecursiveInvocationsDropped", &m.dropped, nil}, {"ProvisionedConcurrencyInvocations", &m.provisioned, nil},
-		{"ProvisionedConcurrencySpilloverInvocations", &m.spillover, nil}, {"AsyncEventsReceived", &m.received, nil},
-		{"AsyncEventsDropped", &m.lost, nil}, {"DestinationDeliveryFailures", &m.undelivered, nil},
+	for q, t := range by {
+		out := of(resource(q))
+		out.tally(t)
+		out.levels(ms.qualifiers[q])
+	}
+	out := of()
+	out.tally(&all)
+	out.levels(&ms.own)
+	return &all
+}
+
+// sink takes measures of the same dimensions.
+type sink struct {
+	area       area
+	dimensions []call.Dimension
+	yield      func(*call.Measure)
+}
+
+func (s *sink) one(name, unit string, count uint64, sum float64) *call.Measure {
+	return &call.Measure{
+		Namespace: "AWS/Lambda", Name: name, Unit: unit, Account: s.area.account, Region: s.area.region,
+		Dimensions: s.dimensions, Count: count, Sum: sum,
+	}
+}
+
+func (s *sink) tally(t *tally) {
+	for i, name := range [counts]string{
+		countInvocations: "Invocations", countErrors: "Errors", countThrottles: "Throttles", countLoops: "RecursiveInvocationsDropped",
+		countAhead: "ProvisionedConcurrencyInvocations", countSpillover: "ProvisionedConcurrencySpilloverInvocations",
+		countReceived: "AsyncEventsReceived", countLost: "AsyncEventsDropped", countUndelivered: "DestinationDeliveryFailures",
+		countURL: "UrlRequestCount", countURL4xx: "Url4xxCount", countURL5xx: "Url5xxCount",
 	} {
-		n, of := c.n.Load(), c.n.Load()
-		if c.of != nil {
-			of = c.of.Load()
+		n, of := t.counts[i], t.counts[i]
+		switch i { // of how many, if it is counted for each of these
+		case countErrors:
+			of = t.counts[countInvocations]
+		case countURL4xx, countURL5xx:
+			of = t.counts[countURL]
 		}
 		if of > 0 {
-			yield(one(c.name, call.UnitCount, of, float64(n)))
+			s.yield(s.one(name, call.UnitCount, of, float64(n)))
 		}
 	}
-	spread := func(name, unit string, count, sum uint64, bounds []float64, buckets []atomic.Uint64) {
-		if count == 0 {
-			return
-		}
-		x := one(name, unit, count, float64(sum)/1000)
-		x.Bounds, x.Buckets = bounds, make([]uint64, len(bounds))
-		for i, n := 0, uint64(0); i < len(bounds); i++ {
-			n += buckets[i].Load()
-			x.Buckets[i] = n
-		}
-		yield(x)
+	for i, name := range [spreads]string{
+		spreadDuration: "Duration", spreadExtensions: "PostRuntimeExtensionsDuration", spreadAge: "AsyncEventAge", spreadURL: "UrlRequestLatency",
+	} {
+		s.spread(name, call.UnitMilliseconds, &t.spreads[i], durationBounds[:])
 	}
-	spread("Duration", call.UnitMilliseconds, m.durations.count.Load(), m.durations.sum.Load(), durationBounds[:], m.durations.buckets[:])
-	spread("AsyncEventAge", call.UnitMilliseconds, m.ages.count.Load(), m.ages.sum.Load(), durationBounds[:], m.ages.buckets[:])
-	spread("ConcurrentExecutions", call.UnitCount, m.concurrency.count.Load(), m.concurrency.sum.Load(), concurrencyBounds[:], m.concurrency.buckets[:])
-	spread("ProvisionedConcurrentExecutions", call.UnitCount, m.concurrencyAhead.count.Load(), m.concurrencyAhead.sum.Load(), concurrencyBounds[:], m.concurrencyAhead.buckets[:])
+	s.spread("ProvisionedConcurrencyUtilization", call.UnitCount, &t.part, partBounds[:])
+}
+
+func (s *sink) levels(l *levels) {
+	if l == nil {
+		return
+	}
+	s.level("ConcurrentExecutions", &l.all.histogram)
+	s.level("ProvisionedConcurrentExecutions", &l.ahead.histogram)
+}
+
+func (s *sink) level(name string, h *histogram) {
+	var x spread
+	x.add(h)
+	s.spread(name, call.UnitCount, &x, concurrencyBounds[:])
+}
+
+func (s *sink) spread(name, unit string, x *spread, bounds []float64) {
+	m := s.one(name, unit, 0, float64(x.sum)/1000)
+	m.Bounds, m.Buckets = bounds, make([]uint64, len(bounds))
+	for i := range bounds {
+		m.Count += x.buckets[i]
+		m.Buckets[i] = m.Count
+	}
+	if m.Count += x.buckets[len(bounds)]; m.Count > 0 {
+		s.yield(m)
+	}
 }

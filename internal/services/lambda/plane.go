@@ -23,7 +23,8 @@ type plane struct {
 	pools    sync.Map // key to *pools
 	accounts sync.Map // area to *account
 	memory   memory
-	debug    sync.Map // key to *debugged
+	past     sync.Mutex // guards what accounts keep of functions that are gone
+	debug    sync.Map   // key to *debugged
 
 	closing chan struct{}
 	once    sync.Once
@@ -36,6 +37,16 @@ type plane struct {
 type account struct {
 	reserved atomic.Int64 // by functions, or provisioned for those that reserve nothing
 	running  atomic.Int64 // of functions that reserve nothing, beyond what is provisioned
+
+	all                 level     // all that run
+	unreserved, claimed histogram // running, and that with what is reserved, when an invocation began
+	past                tally     // of functions that are gone
+}
+
+// claim takes notice of how many run that are of functions which reserve nothing.
+func (a *account) claim(running int64) {
+	a.unreserved.add(float64(running), concurrencyBounds[:])
+	a.claimed.add(float64(running+a.reserved.Load()), concurrencyBounds[:])
 }
 
 // pools are the environments of one function.
@@ -44,7 +55,7 @@ type pools struct {
 	key     key
 	account *account
 	running atomic.Int64
-	meter   meter
+	meters  meters
 
 	mu       sync.Mutex
 	versions map[string]*pool
@@ -69,7 +80,7 @@ func (p *plane) of(ctx context.Context, k key) (*pools, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, _ := p.pools.LoadOrStore(k, &pools{p: p, key: k, account: a, versions: map[string]*pool{}})
+	x, _ := p.pools.LoadOrStore(k, &pools{p: p, key: k, account: a, meters: meters{account: a}, versions: map[string]*pool{}})
 	return x.(*pools), nil
 }
 
@@ -112,7 +123,12 @@ func (p *plane) changed(k key, f *function) {
 	}
 	ps := x.(*pools)
 	if f == nil {
+		p.past.Lock()
 		p.pools.Delete(k)
+		ps.account.past.join(ps.meters.retain(nil))
+		p.past.Unlock()
+	} else {
+		ps.meters.retain(f)
 	}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -146,9 +162,13 @@ func (ps *pools) enter(reserved *int32, provisioned int32, x *pool) (leave func(
 	default:
 		n, limit, reason = &ps.account.running, maxConcurrency-ps.account.reserved.Load(), reasonAccount
 	}
-	if n.Add(1) > limit {
+	now := n.Add(1)
+	if now > limit {
 		n.Add(-1)
 		return nil, tooMany(reason)
+	}
+	if reserved == nil {
+		ps.account.claim(now)
 	}
 	return func() { n.Add(-1) }, nil
 }
@@ -167,6 +187,8 @@ type invocation struct {
 	context string        // client context, JSON
 	tail    bool          // keep the end of the log
 	stream  engine.Stream // takes the response of a function that streams it
+	as      string        // the qualifier
+	meter   *meter        // set by the plane
 }
 
 // outcome is what came of an invocation.
@@ -201,14 +223,15 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		return outcome{}, errStopping()
 	}
 	defer p.work.done()
+	inv.meter = f.pools.meters.of(inv.as, v.Version)
 	leave, err := f.admit(v, inv)
 	if err != nil {
-		f.pools.meter.refused(err)
+		inv.meter.refused(err)
 		return outcome{}, err
 	}
-	f.pools.meter.begin()
+	inv.meter.begin()
 	out, err := p.run(ctx, f, v, inv)
-	f.pools.meter.end(out, err)
+	inv.meter.end(out, err)
 	if out.rest == nil {
 		leave()
 		return out, err
@@ -254,7 +277,7 @@ func (p *plane) run(ctx context.Context, f *function, v *version, inv *invocatio
 		if err != nil {
 			return outcome{}, err
 		}
-		left := f.pools.meter.placed(pool, e)
+		left := inv.meter.placed(pool, e)
 		out, rest, err := e.serve(inv)
 		if rest != nil {
 			out.rest = func() { rest(); left(); pool.give(e) }

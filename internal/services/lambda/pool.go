@@ -55,7 +55,6 @@ const (
 // note takes the duration of an event into account, and the most memory that its
 // environment has held, if that is known.
 func (p *pool) note(e *environment, d time.Duration, peak int64) {
-	p.ps.meter.took(d)
 	old := p.usual.Load()
 	p.usual.Store(old + (int64(d)-old)/8) // a lost update of a mean is no loss
 	if peak > p.peak.Load() {

@@ -33,6 +33,11 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 		refuseURL(w, http.StatusNotFound, "Not Found")
 		return
 	}
+	seen := &counted{ResponseWriter: w, status: http.StatusOK}
+	defer func() {
+		f.pools.meters.of(q, "").answered(seen.status, s.clock.Now().Sub(at.In.Time))
+	}()
+	w = seen
 	origin := r.Header.Get("Origin")
 	asked := preflight(u.Cors, r.Method, origin, r.Header.Get("Access-Control-Request-Method"))
 	for _, h := range corsHeaders(u.Cors, origin, asked) {
@@ -66,7 +71,7 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 		trace = newTrace(at.In.Time, s.ids.Bytes(20))
 	}
 	w.Header().Set("X-Amzn-Trace-Id", trace)
-	inv := &invocation{id: at.In.RequestID, payload: event, trace: trace, arn: f.key.arn(q)}
+	inv := &invocation{id: at.In.RequestID, payload: event, trace: trace, arn: f.key.arn(q), as: q}
 	if u.Mode == streamed {
 		s.viewStream(w, r, f, f.resolve(q, s.random), inv)
 		return
@@ -90,6 +95,20 @@ func (s *Service) View(w http.ResponseWriter, r *http.Request, at call.Address) 
 		_, _ = w.Write(answer.body) // a caller that has gone does not want to know
 	}
 }
+
+// counted notes the status of an answer.
+type counted struct {
+	http.ResponseWriter
+	status int
+}
+
+func (c *counted) WriteHeader(status int) {
+	c.status = status
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // denied is a refusal in the words that the caller gets.
 type denied string
