@@ -1,9 +1,9 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
-	"math"
 	"slices"
 	"strings"
 
@@ -48,12 +48,14 @@ func (s *Service) putLogEvents(ctx context.Context, rq *call.Authorized, in *api
 			st.First = first
 		}
 		st.Last = max(st.Last, *keep[len(keep)-1].Timestamp)
-		for _, e := range keep {
-			at := place{*e.Timestamp, st.number(), st.Next}
-			if err := t.Put(a.event(g.ID, at), encodeEvent(now, *e.Message)); err != nil {
+		for rest := keep; len(rest) > 0; {
+			n := together(rest)
+			at := place{*rest[0].Timestamp, st.number(), st.Next}
+			if err := t.Put(a.event(g.ID, at), encodeEvents(now, rest[:n])); err != nil {
 				return err
 			}
-			st.Next++
+			st.Next += uint64(n)
+			rest = rest[n:]
 		}
 		st.Ingested, st.Bytes = now, st.Bytes+b.bytes
 		return put(t, a.stream(g.ID, st.Name), st)
@@ -158,34 +160,28 @@ func minPlace(x, y place) place {
 	return y
 }
 
-func less(x, y place) bool { return string(x.bytes()) < string(y.bytes()) }
+func less(x, y place) bool {
+	return cmp.Or(cmp.Compare(x.time, y.time), cmp.Compare(x.stream, y.stream), cmp.Compare(x.sequence, y.sequence)) < 0
+}
 
 // readPage reads events of a group between two places, as many as fit a page.
 func readPage(r data.Reader, a area, g *group, lo, hi place, reverse bool, limit int, want func(*event) bool) ([]event, error) {
 	if !less(lo, hi) {
 		return nil, nil
 	}
-	to := a.event(g.ID, hi)
-	if hi.time == math.MaxInt64 {
-		to = data.PrefixEnd(a.events(g.ID))
-	}
 	var out []event
 	size := 0
-	for p, err := range r.Scan(a.event(g.ID, lo), to, reverse) {
+	for e, err := range scanEvents(r, a, g.ID, lo, hi, reverse) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := decodeEvent(p)
-		if err != nil {
-			return nil, err
-		}
-		if !want(&e) {
+		if !want(e) {
 			continue
 		}
 		if size += len(e.message) + eventOverhead; size > maxPageBytes && len(out) > 0 {
 			break
 		}
-		if out = append(out, e); len(out) == limit {
+		if out = append(out, *e); len(out) == limit {
 			break
 		}
 	}

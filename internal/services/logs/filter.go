@@ -79,9 +79,9 @@ func (s *Service) filterLogEvents(ctx context.Context, rq *call.Authorized, in *
 		if in.EndTime != nil && to < math.MaxInt64 {
 			to++ // the end is inclusive
 		}
-		lo, hi := a.eventBounds(g.ID, from, to)
-		if cursor != nil && less(place{time: from}, *cursor) {
-			lo = a.event(g.ID, *cursor)
+		lo := place{time: from}
+		if cursor != nil {
+			lo = maxPlace(lo, *cursor)
 		}
 		names := streamNames{r: r, a: a, g: g, known: map[uint64]string{}, want: func(n string) bool {
 			if len(in.LogStreamNames) > 0 {
@@ -90,11 +90,7 @@ func (s *Service) filterLogEvents(ctx context.Context, rq *call.Authorized, in *
 			return strings.HasPrefix(n, opt.Val(in.LogStreamNamePrefix))
 		}}
 		size, seen := 0, 0
-		for p, err := range r.Scan(lo, hi, false) {
-			if err != nil {
-				return err
-			}
-			e, err := decodeEvent(p)
+		for e, err := range scanEvents(r, a, g.ID, lo, place{time: to}, false) {
 			if err != nil {
 				return err
 			}

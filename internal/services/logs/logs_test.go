@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,18 +63,33 @@ func messages(t *testing.T, w *calltest.World, group string) string {
 }
 
 // TestPages reads a stream in pages, forward and backward, and a group with a
-// filter; every event comes once, and a token that leads to nothing is its own.
+// filter; every event comes once, and a token that leads to nothing is its own:
+// whether events came one by one or together.
 func TestPages(t *testing.T) {
-	w, _ := room(t)
-	var want []string
+	for _, together := range []int{1, 2, 7, 25} {
+		t.Run(fmt.Sprint(together), func(t *testing.T) { testPages(t, together) })
+	}
+}
+
+func testPages(t *testing.T, together int) {
+	w, s := room(t)
+	var want, batch []string
+	records := 0
 	for i := range 25 {
 		m := fmt.Sprintf("m%02d", i)
 		want = append(want, m)
-		write(t, w, "g", "s", m)
+		if batch = append(batch, m); len(batch) == together || i == 24 {
+			write(t, w, "g", "s", batch...)
+			batch = nil
+			records++
+		}
 		write(t, w, "g", "noise", "noise")
 		if i%3 == 0 {
 			w.Clock.Advance(time.Second)
 		}
+	}
+	if n := count(t, s); n != records+25 {
+		t.Errorf("%d records, want %d", n, records+25)
 	}
 	collect := func(head bool) []string {
 		var got []string
@@ -301,6 +317,46 @@ func TestLiveTail(t *testing.T) {
 	if err := <-done; err != context.Canceled {
 		t.Errorf("the end: %v", err)
 	}
+}
+
+// TestLargeTogether has events of one time that are too large for one record.
+func TestLargeTogether(t *testing.T) {
+	w, s := room(t)
+	var all []string
+	for i := range 10 {
+		all = append(all, fmt.Sprint(i)+strings.Repeat("x", 10<<10))
+	}
+	write(t, w, "g", "s", all...)
+	if n := count(t, s); n != 4 {
+		t.Errorf("%d records", n)
+	}
+	if got := messages(t, w, "g"); got != strings.Join(all, " ") {
+		t.Errorf("%d bytes came back", len(got))
+	}
+}
+
+func FuzzDecodeEvents(f *testing.F) {
+	key := area{"1", "r"}.event("g", place{1, 2, 3})
+	now, one, two := int64(1), "one", ""
+	f.Add(encodeEvents(7, []api.InputLogEvent{{Timestamp: &now, Message: &one}}))
+	f.Add(encodeEvents(7, []api.InputLogEvent{{Timestamp: &now, Message: &one}, {Timestamp: &now, Message: &two}}))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		all, err := decodeEvents(nil, data.Pair{Key: key, Value: value})
+		if err != nil || len(all) == 0 {
+			return
+		}
+		var in []api.InputLogEvent
+		for i := range all {
+			if e := all[i]; e.at != (place{1, 2, 3 + uint64(i)}) || e.ingested != all[0].ingested {
+				t.Errorf("%d: %+v", i, e)
+			}
+			in = append(in, api.InputLogEvent{Timestamp: &now, Message: &all[i].message})
+		}
+		again, err := decodeEvents(nil, data.Pair{Key: key, Value: encodeEvents(all[0].ingested, in)})
+		if err != nil || !slices.Equal(again, all) {
+			t.Errorf("%q: %v, %+v became %+v", value, err, all, again)
+		}
+	})
 }
 
 func FuzzEventToken(f *testing.F) {

@@ -4,9 +4,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
+	"slices"
 
 	"github.com/tierra-cloud/tierra/internal/data"
+	api "github.com/tierra-cloud/tierra/internal/gen/logs"
 )
 
 // Keys, all below "logs", account and region:
@@ -14,7 +17,7 @@ import (
 //	group  <name>                      group
 //	stream <group id> <name>           stream
 //	id     <group id> <stream id>      the stream's name
-//	event  <group id> + time, stream id, sequence (8 bytes each, big endian)
+//	event  <group id> + time, stream id, sequence (8 bytes each, big endian): events of that time
 //	trash  <group id> [stream id]      what is left to delete
 //
 // Events stand in the order of time, over all streams of their group. Groups and
@@ -155,10 +158,16 @@ func put(t data.Txn, key []byte, v any) error {
 	return t.Put(key, b)
 }
 
-// The value of an event: a version byte, when it came (8 bytes), the message.
+// The value of an event: a version byte, when it came (8 bytes), the message. The
+// value of several that came together, of one time and one stream: a version byte,
+// when they came, and for each the length of its message as a varint, and that.
+// The key's sequence is that of the first; they have no gaps.
 const (
-	eventVersion = 1
-	eventHeader  = 9
+	eventVersion  = 1
+	eventsVersion = 2
+	eventHeader   = 9
+	// maxRecord is up to which size events are put together, in bytes.
+	maxRecord = 32 << 10
 )
 
 func encodeEvent(ingested int64, message string) []byte {
@@ -168,10 +177,96 @@ func encodeEvent(ingested int64, message string) []byte {
 	return append(b, message...)
 }
 
-func decodeEvent(p data.Pair) (event, error) {
-	n := len(p.Key) - placeBytes
-	if n < 0 || len(p.Value) < eventHeader || p.Value[0] != eventVersion {
-		return event{}, fmt.Errorf("event %q is not of a form that is known", p.Key)
+// together is how many of a stream's events, which came together, one record holds.
+func together(all []api.InputLogEvent) int {
+	n, size := 1, len(*all[0].Message)
+	for n < len(all) && *all[n].Timestamp == *all[0].Timestamp {
+		if size += len(*all[n].Message) + binary.MaxVarintLen32; size > maxRecord {
+			break
+		}
+		n++
 	}
-	return event{placeOf(p.Key[n:]), int64(binary.BigEndian.Uint64(p.Value[1:])), string(p.Value[eventHeader:])}, nil
+	return n
+}
+
+// encodeEvents encodes as many as together says.
+func encodeEvents(ingested int64, all []api.InputLogEvent) []byte {
+	if len(all) == 1 {
+		return encodeEvent(ingested, *all[0].Message)
+	}
+	size := eventHeader
+	for _, e := range all {
+		size += len(*e.Message) + binary.MaxVarintLen32
+	}
+	b := make([]byte, eventHeader, size)
+	b[0] = eventsVersion
+	binary.BigEndian.PutUint64(b[1:], uint64(ingested))
+	for _, e := range all {
+		b = append(binary.AppendUvarint(b, uint64(len(*e.Message))), *e.Message...)
+	}
+	return b
+}
+
+// decodeEvents appends the events of a record to all.
+func decodeEvents(all []event, p data.Pair) ([]event, error) {
+	n := len(p.Key) - placeBytes
+	if n < 0 || len(p.Value) < eventHeader {
+		return all, unknownForm(p)
+	}
+	e := event{at: placeOf(p.Key[n:]), ingested: int64(binary.BigEndian.Uint64(p.Value[1:]))}
+	rest := p.Value[eventHeader:]
+	switch p.Value[0] {
+	case eventVersion:
+		e.message = string(rest)
+		return append(all, e), nil
+	case eventsVersion:
+		for text := string(rest); len(rest) > 0; e.at.sequence++ {
+			size, w := binary.Uvarint(rest)
+			if w <= 0 || size > uint64(len(rest)-w) {
+				return all, unknownForm(p)
+			}
+			at := len(text) - len(rest) + w
+			e.message = text[at : at+int(size)]
+			all = append(all, e)
+			rest = rest[w+int(size):]
+		}
+		return all, nil
+	}
+	return all, unknownForm(p)
+}
+
+func unknownForm(p data.Pair) error {
+	return fmt.Errorf("event %q is not of a form that is known", p.Key)
+}
+
+// scanEvents goes through a group's events from the place lo to before hi.
+func scanEvents(r data.Reader, a area, group string, lo, hi place, reverse bool) iter.Seq2[*event, error] {
+	return func(yield func(*event, error) bool) {
+		to := a.event(group, hi)
+		if hi.time == math.MaxInt64 {
+			to = data.PrefixEnd(a.events(group))
+		}
+		var all []event
+		// The first event may be in the middle of a record.
+		for p, err := range r.Scan(a.event(group, place{time: lo.time, stream: lo.stream}), to, reverse) {
+			if err == nil {
+				all, err = decodeEvents(all[:0], p)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if reverse {
+				slices.Reverse(all)
+			}
+			for _, e := range all {
+				if less(e.at, lo) || !less(e.at, hi) {
+					continue
+				}
+				if !yield(&e, nil) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -175,6 +175,7 @@ func (s *Service) dropStream(ctx context.Context, a area, g, id string, t trash)
 func (s *Service) inBatches(ctx context.Context, lo, hi []byte, want func(place) bool, after func(data.Txn, map[uint64]int64) error) error {
 	for more := true; more; {
 		next := lo
+		var events []event
 		err := s.store.Update(ctx, func(t data.Txn) error {
 			more, next = false, lo
 			n, gone := 0, map[uint64]int64{}
@@ -187,14 +188,15 @@ func (s *Service) inBatches(ctx context.Context, lo, hi []byte, want func(place)
 					break
 				}
 				if want != nil || after != nil {
-					e, err := decodeEvent(p)
-					if err != nil {
+					if events, err = decodeEvents(events[:0], p); err != nil {
 						return err
 					}
-					if want != nil && !want(e.at) {
+					if want != nil && len(events) > 0 && !want(events[0].at) {
 						continue
 					}
-					gone[e.at.stream] += int64(len(e.message) + eventOverhead)
+					for _, e := range events {
+						gone[e.at.stream] += int64(len(e.message) + eventOverhead)
+					}
 				}
 				if err := t.Delete(p.Key); err != nil {
 					return err
