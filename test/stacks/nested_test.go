@@ -133,3 +133,45 @@ Outputs:
 		})
 	}
 }
+
+// TestNestedRead: a nested stack is read back as its template says, drifts when it is
+// updated by itself, and a stack that exists can be taken in as a nested one.
+func TestNestedRead(t *testing.T) {
+	w, _, _ := world(t, mem.New(), memblob.New(), time.Hour)
+	calltest.Must(t, w, s3.CreateBucket, &s3.CreateBucketRequest{Bucket: new("templates")})
+	calltest.Must(t, w, s3.PutObject, &s3.PutObjectRequest{Bucket: new("templates"), Key: new("inner.yaml"), Body: io.NopCloser(strings.NewReader(inner))})
+	calltest.Must(t, w, api.CreateStack, &api.CreateStackInput{StackName: new("s"), TemplateBody: outer("7", "a"), Tags: []api.Tag{{Key: new("k"), Value: new("v")}}})
+	drift := func() string {
+		calltest.Must(t, w, api.DetectStackDrift, &api.DetectStackDriftInput{StackName: new("s")})
+		for _, r := range calltest.Must(t, w, api.DescribeStackResourceDrifts, &api.DescribeStackResourceDriftsInput{StackName: new("s")}).StackResourceDrifts {
+			if *r.LogicalResourceId == "Inner" {
+				return *r.StackResourceDriftStatus
+			}
+		}
+		return "none"
+	}
+	if got := drift(); got != "IN_SYNC" {
+		t.Errorf("at first it is %s", got)
+	}
+	nested := calltest.Must(t, w, api.DescribeStackResource, &api.DescribeStackResourceInput{StackName: new("s"), LogicalResourceId: new("Inner")}).StackResourceDetail.PhysicalResourceId
+	calltest.Must(t, w, api.UpdateStack, &api.UpdateStackInput{StackName: nested, UsePreviousTemplate: new(true), Parameters: []api.Parameter{{ParameterKey: new("Days"), ParameterValue: new("14")}}})
+	if got := drift(); got != "MODIFIED" {
+		t.Errorf("after an update of its own it is %s", got)
+	}
+	alone := calltest.Must(t, w, api.CreateStack, &api.CreateStackInput{StackName: new("alone"), TemplateBody: new(inner), Parameters: []api.Parameter{{ParameterKey: new("Days"), ParameterValue: new("3")}}}).StackId
+	calltest.Must(t, w, api.CreateChangeSet, &api.CreateChangeSetInput{
+		StackName: new("taker"), ChangeSetName: new("c"), ChangeSetType: new(api.ChangeSetTypeImport),
+		TemplateBody:      new(`Resources: {In: {Type: AWS::CloudFormation::Stack, DeletionPolicy: Delete, Properties: {TemplateURL: "https://s3.amazonaws.com/templates/inner.yaml", Parameters: {Days: 3}}}}`),
+		ResourcesToImport: []api.ResourceToImport{{LogicalResourceId: new("In"), ResourceType: new("AWS::CloudFormation::Stack"), ResourceIdentifier: map[string]string{"StackId": *alone}}},
+	})
+	calltest.Must(t, w, api.ExecuteChangeSet, &api.ExecuteChangeSetInput{StackName: new("taker"), ChangeSetName: new("c")})
+	taker := calltest.Must(t, w, api.DescribeStacks, &api.DescribeStacksInput{StackName: new("taker")}).Stacks[0]
+	taken := calltest.Must(t, w, api.DescribeStacks, &api.DescribeStacksInput{StackName: alone}).Stacks[0]
+	if *taker.StackStatus != api.StackStatusImportComplete || opt.Val(taken.ParentId) != *taker.StackId || opt.Val(taken.RootId) != *taker.StackId {
+		t.Errorf("%s; the stack is nested in %v", *taker.StackStatus, opt.Val(taken.ParentId))
+	}
+	calltest.Must(t, w, api.DeleteStack, &api.DeleteStackInput{StackName: new("taker")})
+	if got := *calltest.Must(t, w, api.DescribeStacks, &api.DescribeStacksInput{StackName: alone}).Stacks[0].StackStatus; got != api.StackStatusDeleteComplete {
+		t.Errorf("it is %s after its taker", got)
+	}
+}

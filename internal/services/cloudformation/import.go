@@ -240,6 +240,11 @@ func (r *run) importOne(ctx context.Context, id, identifier string) error {
 				return &saidError{fmt.Sprintf("The identifier %s of the resource to import is %s, but the template says %s", name, driftText(is), driftText(want))}
 			}
 		}
+		if res.Type == nestedName {
+			if err := r.s.nest(ctx, r.sc, st.ID, r.st.ID, r.st.root()); err != nil {
+				return err
+			}
+		}
 		rec.take(st)
 		return nil
 	}()
@@ -270,6 +275,11 @@ func (r *run) importBack(ctx context.Context) error {
 	}
 	for _, id := range ids {
 		rec := r.rec(id)
+		if rec.Type == nestedName && rec.Physical != "" {
+			if err := r.s.nest(ctx, r.sc, rec.Physical, "", ""); err != nil {
+				return err
+			}
+		}
 		rec.Status, rec.Reason = api.ResourceStatusImportRollbackComplete, ""
 		if err := r.save(ctx, rec, eventRecord{Physical: rec.Physical, Status: rec.Status}); err != nil {
 			return err

@@ -13,6 +13,8 @@ import (
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
+	"github.com/tierra-cloud/tierra/internal/kernel/opt"
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
 // Nested stacks.
@@ -23,10 +25,12 @@ type nestedProperties struct {
 	TemplateURL      string            `cfn:"TemplateURL,required"`
 	Parameters       map[string]string `cfn:"Parameters"`
 	TimeoutInMinutes *int32            `cfn:"TimeoutInMinutes,replace"`
-	Tags             []struct {
-		Key   string `cfn:"Key,required"`
-		Value string `cfn:"Value,required"`
-	} `cfn:"Tags"`
+	Tags             []nestedTag       `cfn:"Tags"`
+}
+
+type nestedTag struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
 }
 
 func (p *nestedProperties) parameters() (out []api.Parameter) {
@@ -51,9 +55,12 @@ func (p *nestedProperties) tags(rq *resource.Request) []api.Tag {
 const maxStackName = 128
 
 // parent reads the stack that a nested one belongs to, and its capabilities, which
-// hold for the nested one too.
+// hold for the nested one too. One that is made by itself has none.
 func (s *Service) parent(ctx context.Context, rq *resource.Request) (st *stackRecord, capabilities []string, err error) {
 	sc := scope{rq.Account, rq.Region}
+	if rq.StackID == "" {
+		return &stackRecord{scope: sc}, nil, nil
+	}
 	err = s.view(ctx, func(rd data.Reader) error {
 		if st, err = get[stackRecord](rd, sc.stackKey(rq.StackID)); err != nil || st == nil {
 			return err
@@ -76,11 +83,13 @@ func (s *Service) createNested(ctx context.Context, rq *resource.Request, p *nes
 		return resource.State{}, err
 	}
 	name, sc := rq.Name(maxStackName), st.scope
-	err = s.d.Store.Update(ctx, func(tx data.Txn) error {
-		return put(tx, sc.nestKey(name), &nestRecord{V: version, Parent: st.ID, Root: st.root()})
-	})
-	if err != nil {
-		return resource.State{}, err
+	if st.ID != "" {
+		err = s.d.Store.Update(ctx, func(tx data.Txn) error {
+			return put(tx, sc.nestKey(name), &nestRecord{V: version, Parent: st.ID, Root: st.root()})
+		})
+		if err != nil {
+			return resource.State{}, err
+		}
 	}
 	out, err := call.Do(ctx, rq.Caller, rq.As, api.CreateStack, &api.CreateStackInput{
 		StackName: &name, TemplateURL: &p.TemplateURL, Parameters: p.parameters(), Tags: p.tags(rq), Capabilities: capabilities,
@@ -118,6 +127,99 @@ func (s *Service) deleteNested(ctx context.Context, rq *resource.Request, id str
 	return err
 }
 
+// asResource is what a nested stack gives its parent.
+func (st *stackRecord) asResource() resource.State {
+	values := map[string]any{}
+	for _, o := range st.Outputs {
+		values[o.Key] = o.Value
+	}
+	return resource.State{ID: st.ID, Attributes: map[string]any{"Outputs": values, "StackId": st.ID}}
+}
+
+// readNested reads a nested stack. Of its parameters those are its own whose values
+// are not the template's defaults, or that p sets.
+func (s *Service) readNested(ctx context.Context, rq *resource.Request, id string, p *nestedProperties) (*nestedProperties, resource.State, error) {
+	if _, err := call.Do(ctx, rq.Caller, rq.As, api.DescribeStacks, &api.DescribeStacksInput{StackName: &id}); err != nil {
+		if f := fault.As(err); f != nil && strings.HasSuffix(f.Message, "does not exist") {
+			err = nil
+		}
+		return nil, resource.State{}, err
+	}
+	st, spec, _, err := s.present(ctx, scope{rq.Account, rq.Region}, id)
+	if err != nil || st == nil || spec == nil || st.Status == api.StackStatusDeleteComplete {
+		return nil, resource.State{}, err
+	}
+	out := &nestedProperties{TimeoutInMinutes: opt.NonZero(st.Timeout)}
+	var doc struct {
+		Parameters map[string]struct{ Default any }
+	}
+	if err := decode([]byte(spec.Processed), &doc); err != nil {
+		return nil, resource.State{}, err
+	}
+	for k, v := range spec.Params {
+		_, set := p.Parameters[k]
+		if usual, ok := template.Text(doc.Parameters[k].Default); ok && usual == v && !set {
+			continue
+		}
+		if contains(spec.Hidden, k) && v != p.Parameters[k] {
+			v = hidden
+		}
+		if out.Parameters == nil {
+			out.Parameters = map[string]string{}
+		}
+		out.Parameters[k] = v
+	}
+	for _, k := range slices.Sorted(maps.Keys(spec.Tags)) {
+		out.Tags = append(out.Tags, nestedTag{k, spec.Tags[k]})
+	}
+	return out, st.asResource(), nil
+}
+
+// nest makes a stack that exists one that is nested in parent, or in none; what is
+// nested in it gets the same root.
+func (s *Service) nest(ctx context.Context, sc scope, id, parent, root string) error {
+	return s.d.Store.Update(ctx, func(tx data.Txn) error {
+		all, err := list[stackRecord](tx, sc.key("stack"))
+		if err != nil {
+			return err
+		}
+		for _, st := range all {
+			switch {
+			case st.ID == id && parent != "" && st.Parent != "" && st.Parent != parent:
+				return &saidError{fmt.Sprintf("Stack [%s] is nested in another stack already", id)}
+			case st.ID == id && !finished(st.Status):
+				return &saidError{fmt.Sprintf("Stack:%s is in %s state and can not be imported.", id, st.Status)}
+			case st.ID == id:
+				st.Parent, st.Root = parent, root
+			case st.Root == id && parent != "":
+				st.Root = root
+			default:
+				continue
+			}
+			if err := put(tx, sc.stackKey(st.ID), st); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func listNested(ctx context.Context, rq *resource.Request, _ *nestedProperties) (ids []string, err error) {
+	in := &api.DescribeStacksInput{}
+	for {
+		out, err := call.Do(ctx, rq.Caller, rq.As, api.DescribeStacks, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, st := range out.Stacks {
+			ids = append(ids, *st.StackId)
+		}
+		if in.NextToken = out.NextToken; in.NextToken == nil {
+			return ids, nil
+		}
+	}
+}
+
 // nestedLook is how often a nested stack is looked at whose operation another
 // start of the server has not taken up yet.
 const nestedLook = 20 * time.Millisecond
@@ -141,12 +243,7 @@ func (s *Service) nested(ctx context.Context, sc scope, id, done string, wanted 
 			}
 			return out, &saidError{fmt.Sprintf("Embedded stack %s was not successfully %s: it is deleted", id, done)}
 		case slices.Contains(wanted, st.Status):
-			values := map[string]any{}
-			for _, o := range st.Outputs {
-				values[o.Key] = o.Value
-			}
-			out.Attributes = map[string]any{"Outputs": values}
-			return out, nil
+			return st.asResource(), nil
 		case finished(st.Status):
 			reason := st.Reason
 			if len(st.Op.Failed) > 0 && reason == "" {

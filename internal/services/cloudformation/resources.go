@@ -36,7 +36,8 @@ func (s *Service) ownTypes() []resource.Type {
 			Delete: func(context.Context, *resource.Request, string, *waitProperties) error { return nil },
 		}),
 		resource.Define("AWS::CloudFormation::Stack", resource.Handlers[nestedProperties]{
-			Create: s.createNested, Update: s.updateNested, Delete: s.deleteNested, Attributes: []string{"Outputs"},
+			Create: s.createNested, Update: s.updateNested, Delete: s.deleteNested, Attributes: []string{"Outputs", "StackId"},
+			Identifier: []string{"StackId"}, Read: s.readNested, List: listNested, WriteOnly: []string{"TemplateURL"},
 		}),
 	}
 }
