@@ -89,7 +89,7 @@ func (s *Server) furnish(ctx context.Context) error {
 			Wire: inside.New(s.board, gen.Services()), Outbound: s.outbound(), OutboundWith: outboundWith, Key: s.secrets.DataKey, Domains: s.domains, Issuer: s.config.issuer, AccountRate: s.config.APIRate,
 			Metrics: s.config.Metrics != "", BodyTimeout: s.config.BodyTimeout}),
 		cloudformation.New(cloudformation.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger,
-			Presign: s.presign, Signer: s.secrets.Account}),
+			Presign: s.presign, Signer: s.secrets.Account, Identities: identity}),
 		codedeploy.New(codedeploy.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board}),
 		cloudcontrol.New(cloudcontrol.Deps{Store: s.store, Clock: s.clock, IDs: s.ids, Caller: s.board, Types: s.resourceTypes, Linger: linger}),
 	)

@@ -21,7 +21,7 @@ func (s *Service) body(ctx context.Context, rq *call.Authorized, body, address *
 	case body != nil && address != nil:
 		return "", fault.Of(fault.Validation, "You cannot specify both Template Body and Template URL.")
 	case body != nil:
-		if n := len(*body); n > template.MaxBody {
+		if n := len(*body); n > template.MaxBody && ctx.Value(longBody{}) == nil {
 			return "", fault.Of(fault.Validation, "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to %d (it has %d)", template.MaxBody, n)
 		}
 		return *body, nil

@@ -56,6 +56,12 @@ func (s *Service) Stop(ctx context.Context) error {
 // launch carries on with a stack's operation in the background. as is who it
 // acts as; nil takes the stored one.
 func (s *Service) launch(sc scope, id string, as *call.As) <-chan struct{} {
+	return s.spawn(id, false, func(ctx context.Context) error { return s.operate(ctx, sc, id, as) })
+}
+
+// spawn carries out an operation in the background, under the id of what it works on. join
+// takes what runs under the id already for the same.
+func (s *Service) spawn(id string, join bool, operate func(context.Context) error) <-chan struct{} {
 	p := &s.plane
 	done := make(chan struct{})
 	p.mu.Lock()
@@ -64,12 +70,15 @@ func (s *Service) launch(sc scope, id string, as *call.As) <-chan struct{} {
 		close(done) // the next start takes it up
 		return done
 	}
+	if now := p.jobs[id]; join && now != nil {
+		return now
+	}
 	p.jobs[id] = done
 	p.wg.Add(1)
 	go func() {
 		defer p.wg.Done()
 		// An error of the store leaves the operation for the next start.
-		_ = s.operate(p.ctx, sc, id, as)
+		_ = operate(p.ctx)
 		p.mu.Lock()
 		if p.jobs[id] == done {
 			delete(p.jobs, id)

@@ -31,6 +31,9 @@ type Deps struct {
 	// resources and wait conditions are refused.
 	Presign func(region, bucket, key string, valid time.Duration) string
 	Signer  string
+	// Identities tells who signs with an access key: the sessions in which the operations
+	// of stack sets act.
+	Identities call.Identities
 }
 
 // Service is the room.
@@ -62,14 +65,20 @@ func (s *Service) Bindings() []call.Binding {
 	var out []call.Binding
 	for _, topic := range [][]call.Binding{
 		s.stackBindings(), s.describeBindings(), s.changeSetBindings(), s.eventBindings(), s.resourceBindings(), s.templateBindings(), s.exportBindings(), s.rollbackBindings(), s.stackPolicyBindings(), s.driftBindings(), s.signalBindings(), s.registryBindings(),
+		s.stackSetBindings(),
 	} {
 		out = append(out, topic...)
 	}
 	return out
 }
 
-// Start implements call.Worker: it resumes the stack operations that the last
-// run left.
-func (s *Service) Start(ctx context.Context) error { return s.resume(ctx) }
+// Start implements call.Worker: it resumes the operations on stacks and on stack sets
+// that the last run left.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.resume(ctx); err != nil {
+		return err
+	}
+	return s.resumeSets(ctx)
+}
 
 var _ call.Worker = (*Service)(nil)
