@@ -61,8 +61,8 @@ stacks are deployed in order.`,
 	c.Flags().StringVar(&u.stack, "stack", "", "name of the stack (default that of samconfig.toml, or the folder's name)")
 	c.Flags().StringVar(&u.config, "config-env", "", "environment of samconfig.toml whose stack name, region and parameters are used (default \"default\")")
 	c.Flags().StringToStringVar(&u.parameters, "parameter", nil, "value of a template parameter, as K=V; may be repeated")
-	c.Flags().StringVar(&u.debug, "debug", "", "`function` to debug, by its id in the template or its name: it is started with the inspector of Node.js or with debugpy, alone, and its deadline is suspended")
-	c.Flags().Uint16Var(&u.debugPort, "debug-port", 0, "port of the debugger (default 5858 for Node.js, 5678 for Python)")
+	c.Flags().StringVar(&u.debug, "debug", "", "`function` to debug, by its id in the template or its name: it is started with the inspector of Node.js, with debugpy or with Delve (Go), alone, and its deadline is suspended")
+	c.Flags().Uint16Var(&u.debugPort, "debug-port", 0, "port of the debugger (default 5858 for Node.js, 5678 for Python, 2345 for Go)")
 	c.Flags().BoolVar(&u.noWatch, "no-watch", false, "do not watch the sources")
 	return c
 }
@@ -146,6 +146,7 @@ func (c *upCmd) run(ctx context.Context) error {
 				Note: func(id, step string) { out.Step("Building " + id + ": " + step) },
 			},
 			Report: out, Path: path, Stack: cmp.Or(c.stack, config.Stack, stackName(path)), Parameters: config.Parameters, Account: s.Account,
+			Debug: c.debug,
 		}
 		stack, err := u.Deploy(ctx)
 		if err != nil {
@@ -210,11 +211,18 @@ func (c *upCmd) attach(ctx context.Context, s *server.Server, region string, app
 	if u, ok := app.(*deploy.Up); ok {
 		root = cmp.Or(u.Source(c.debug), root)
 	}
-	out.Done(fmt.Sprintf("Debugging %s at 127.0.0.1:%d; attach an editor with this configuration:", c.debug, d.Port))
+	waits := ""
+	if d.Kind == "go" {
+		waits = ", it waits for one"
+	}
+	out.Done(fmt.Sprintf("Debugging %s at 127.0.0.1:%d; attach an editor with this configuration%s:", c.debug, d.Port, waits))
 	config := map[string]any{"name": c.debug, "request": "attach", "type": d.Kind}
-	if d.Kind == "node" {
+	switch d.Kind {
+	case "node":
 		config["address"], config["port"], config["localRoot"], config["remoteRoot"] = "127.0.0.1", d.Port, root, "/var/task"
-	} else {
+	case "go": // which knows the folders that it was built in
+		config["mode"], config["host"], config["port"] = "remote", "127.0.0.1", d.Port
+	default:
 		config["connect"] = map[string]any{"host": "127.0.0.1", "port": d.Port}
 		config["pathMappings"] = []map[string]string{{"localRoot": root, "remoteRoot": "/var/task"}}
 	}

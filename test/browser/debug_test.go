@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tierra-cloud/tierra/test/harness"
 )
@@ -127,5 +128,118 @@ func TestDebugRefuses(t *testing.T) {
 	s := harness.Serve(t, "")
 	if _, stderr, code := harness.Run(t, nil, "up", dir, "--data", s.Dir, "--debug", "Nobody"); code == 0 || !strings.Contains(stderr, "--debug needs a server that tierra up starts itself") {
 		t.Errorf("it ends with %d and says %s", code, stderr)
+	}
+}
+
+// TestDebugAdapters attaches an editor to debugpy and to Delve: a breakpoint stops
+// the function for longer than its timeout, and it goes on, event after event.
+func TestDebugAdapters(t *testing.T) {
+	const goSource = `package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+)
+
+func main() {
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	for {
+		rs, err := http.Get(base + "next")
+		if err != nil {
+			panic(err)
+		}
+		rs.Body.Close()
+		answer, err := http.Post(base+rs.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", strings.NewReader(greet("stopped")))
+		if err != nil {
+			panic(err)
+		}
+		answer.Body.Close()
+	}
+}
+
+func greet(word string) string {
+	return fmt.Sprintf("{\"statusCode\": 200, \"body\": %q}", word)
+}
+`
+	for name, c := range map[string]struct {
+		tool, runtime, kind, file, source string
+		line                              int
+		more                              map[string]string
+		value                             string
+	}{
+		"debugpy": {"python3", "", "debugpy", "app.py", "def handler(event, context):\n    word = 'stopped'\n    return {'statusCode': 200, 'body': word}\n", 3, nil, `'stopped'`},
+		"Delve":   {"dlv", "provided.al2023", "go", "main.go", goSource, 26, map[string]string{"code/go.mod": "module app\n\ngo 1.21\n"}, `"stopped"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tool := harness.Tool(t, require, c.tool)
+			runtime := c.runtime
+			if c.tool == "python3" {
+				out, err := exec.Command(tool, "-c", "import debugpy, sys; print('python%d.%d' % sys.version_info[:2])").Output()
+				if err != nil {
+					harness.Missing(t, require, "debugpy is not installed")
+				}
+				runtime = strings.TrimSpace(string(out))
+			}
+			template := strings.NewReplacer("RUNTIME", runtime, "Handler: app.handler", "Handler: app.handler\n      Timeout: 1").Replace(swapTemplate)
+			if c.kind == "go" {
+				template = strings.Replace(template, "    Properties:", "    Metadata: {BuildMethod: go1.x}\n    Properties:", 1)
+			}
+			dir := t.TempDir()
+			files := map[string]string{"template.yaml": template, "code/" + c.file: c.source}
+			for name, text := range c.more {
+				files[name] = text
+			}
+			for name, text := range files {
+				p := filepath.Join(dir, name)
+				err := os.MkdirAll(filepath.Dir(p), 0o700)
+				if err == nil {
+					err = os.WriteFile(p, []byte(text), 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+			l.Close()
+			p := up(t, dir, "--stack", "adapters", "--debug", "Greeter", "--debug-port", port)
+			p.WaitFor(`Debugging Greeter at 127.0.0.1:` + port)
+
+			d := dial(t, port)
+			file := filepath.Join(dir, "code", c.file)
+			if c.kind == "go" {
+				d.attach(map[string]any{"mode": "remote"}, file, c.line)
+			} else {
+				d.attach(map[string]any{"justMyCode": false, "pathMappings": []map[string]string{{"localRoot": filepath.Join(dir, "code"), "remoteRoot": "/var/task"}}}, file, c.line)
+			}
+			for range 2 {
+				answer := make(chan string, 1)
+				go func() {
+					_, body := get(t, p.URL+"/_aws/execute-api/"+output(p, "Id")+"/Prod/greet")
+					answer <- body
+				}()
+				thread := d.stopped()
+				if got := d.variable(thread, "word"); got != c.value {
+					t.Errorf("word is %s", got)
+				}
+				// Time goes on, past the function's timeout of a second.
+				time.Sleep(1200 * time.Millisecond)
+				select {
+				case a := <-answer:
+					t.Fatalf("it answered while it was stopped: %s", a)
+				default:
+				}
+				d.say("continue", map[string]any{"threadId": thread})
+				d.hear("response", "continue")
+				if a := <-answer; a != "stopped" {
+					t.Errorf("it answers %q", a)
+				}
+			}
+		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 // Function is what there is to build.
 type Function struct {
 	LogicalID    string
+	Name         string // FunctionName, if the template gives one
 	Source       string // the folder or file that CodeUri names
 	Runtime      string // "nodejs20.x"; "" if the template leaves it open
 	Handler      string

@@ -49,6 +49,7 @@ type Up struct {
 	Stack      string
 	Parameters map[string]string
 	Account    string
+	Debug      string // the function that is built for a debugger, by its logical id or its name
 
 	mu       sync.Mutex
 	app      *application
@@ -116,18 +117,25 @@ func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
 }
 
 func (u *Up) read() (*application, error) {
-	if u.Text != "" {
-		return parse(filepath.Join(u.Path, names[0]), []byte(u.Text))
+	path, text := filepath.Join(u.Path, names[0]), []byte(u.Text)
+	if u.Text == "" {
+		var err error
+		if path, err = Find(u.Path); err != nil {
+			return nil, err
+		}
+		if text, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
 	}
-	path, err := Find(u.Path)
+	app, err := parse(path, text)
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+	for i := range app.functions {
+		f := &app.functions[i]
+		f.Debug = u.Debug != "" && (f.LogicalID == u.Debug || f.Name == u.Debug)
 	}
-	return parse(path, text)
+	return app, nil
 }
 
 // build builds the functions, those of one source and method once.

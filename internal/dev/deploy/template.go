@@ -112,7 +112,7 @@ func (a *application) function(id string, props, meta, globals map[string]any, c
 	}
 	f := build.Function{
 		LogicalID: id, Source: filepath.Join(a.dir, code), Runtime: pick(props, globals, "Runtime"),
-		Handler: pick(props, globals, "Handler"),
+		Handler: pick(props, globals, "Handler"), Name: text1(props["FunctionName"]),
 	}
 	a.metadata(&f, meta)
 	if l, ok := props["Architectures"].([]any); ok && len(l) == 1 {

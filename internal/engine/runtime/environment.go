@@ -131,6 +131,7 @@ type Environment struct {
 	// extensionLogs are read until the extensions have ended.
 	extensionLogs []*logReader
 	reading       sync.WaitGroup
+	tracer        atomic.Pointer[tracer]
 
 	busy    atomic.Bool
 	dead    atomic.Bool
@@ -215,6 +216,14 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	}
 	if err := e.attend(ctx, cfg); err != nil {
 		return nil, err
+	}
+	if d := cfg.Runtime.debugger; d != nil && d.program != "" {
+		t, err := d.trace(proc, cfg.Runtime.argv(cfg)[0])
+		if err != nil {
+			e.Close()
+			return nil, err
+		}
+		e.tracer.Store(t)
 	}
 	return e, nil
 }
@@ -435,6 +444,7 @@ func (e *Environment) stopProgram() {
 
 func (e *Environment) kill() {
 	e.dead.Store(true)
+	e.tracer.Load().end()
 	_ = e.proc.Kill()
 }
 
