@@ -131,7 +131,7 @@ func TestJavaClient(t *testing.T) {
 		// Where the Maven repository has the client, it is taken.
 		contains(t, "the refusal", a.body, "aws-lambda-java-runtime-interface-client", "mvn dependency:get")
 	}
-	for name, handler := range map[string]string{"pojo": "app.Hello::greet", "stream": "app.Hello$Streams", "map": "app.Hello$Maps::handleRequest", "missing": "app.Nobody::x"} {
+	for name, handler := range map[string]string{"pojo": "app.Hello::greet", "stream": "app.Hello$Streams", "map": "app.Hello$Maps::handleRequest", "secure": "app.Hello::secure", "missing": "app.Nobody::x"} {
 		if a := w.deploy(t, name, role, "java17", handler, zip); a.status != 201 {
 			if strings.Contains(a.body, "cannot be executed here") {
 				harness.Missing(t, require, "%s", a.body)
@@ -146,6 +146,8 @@ func TestJavaClient(t *testing.T) {
 		{"stream", `{"a":1}`, false, []string{`{"a":1}`}},
 		{"map", `{"a":1,"b":2}`, false, []string{`2`}},
 		{"missing", `{}`, true, []string{`"errorType"`, `app.Nobody`}},
+		// The deployment's own authority is trusted without further ado.
+		{"secure", `{}`, false, []string{`200`}},
 	})
 }
 
@@ -173,6 +175,10 @@ public class Hello {
     if (in.getName().isEmpty()) throw new IllegalArgumentException("nobody");
     c.getLogger().log("greeting " + c.getAwsRequestId());
     return new Out(String.join(", ", Collections.nCopies(in.getTimes(), "hello " + in.getName())), c.getFunctionName());
+  }
+  public int secure(Map<String, Object> in) throws Exception {
+    String at = System.getenv("AWS_ENDPOINT_URL").replace("http:", "https:");
+    return ((java.net.HttpURLConnection) new java.net.URL(at + "/_tierra/health").openConnection()).getResponseCode();
   }
   public static class Streams implements RequestStreamHandler {
     public void handleRequest(InputStream in, OutputStream out, Context c) throws IOException { in.transferTo(out); }

@@ -49,8 +49,10 @@ type Choice struct {
 	system string
 	// needsClient tells that the package has to bring what executes it.
 	needsClient bool
-	image       *Image
-	debugger    *Debugger
+	// store tells that the folder of a Java runtime has a key store of what it is to trust.
+	store    bool
+	image    *Image
+	debugger *Debugger
 }
 
 // UnavailableError tells that nothing on this machine executes a runtime.
@@ -247,7 +249,8 @@ func (c *Catalog) trust(choice Choice) (Choice, error) {
 		choice.env = append(choice.env, "NODE_EXTRA_CA_CERTS="+runtimeRoot+"/ca.pem")
 	case "ruby":
 		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem")
-	case "java": // trusts only what is in a key store
+	case "java":
+		choice.store = true
 	case "python":
 		choice.env = append(choice.env, "SSL_CERT_FILE="+runtimeRoot+"/bundle.pem", "REQUESTS_CA_BUNDLE="+runtimeRoot+"/bundle.pem")
 	default:
@@ -265,6 +268,11 @@ func (c *Catalog) trustIn(dir string) error {
 	}
 	if err := c.cfg.Trust(dir); err != nil {
 		return err
+	}
+	if filepath.Base(dir) == "java" {
+		if err := trustJava(dir); err != nil {
+			return err
+		}
 	}
 	c.trusting[dir] = true
 	return nil

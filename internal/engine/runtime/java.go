@@ -132,6 +132,9 @@ func (c *Choice) javaArgv(cfg Config) []string {
 	}
 	argv = append(argv, "-XX:+UseSerialGC", "-XX:+TieredCompilation", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"--add-opens=java.base/java.io=ALL-UNNAMED")
+	if c.store && !cfg.ownStore() {
+		argv = append(argv, "-D"+javaStoreProperty+"="+runtimeRoot+"/"+javaStore)
+	}
 	path := runtimeRoot + "/lib/*"
 	if c.needsClient {
 		path = taskRoot + ":" + taskRoot + "/lib/*"
