@@ -2,7 +2,7 @@
 // prints them as Markdown. Both sides of a comparison are measured in the same
 // run, in rounds that take turns, and medians are reported.
 //
-//	go run ./bench [-only ready,proxy,lambda,gateway,dynamodb,fleet,deploy] [-rounds 5] [-round 2s]
+//	go run ./bench [-only ready,proxy,lambda,gateway,dynamodb,fleet,deploy,swap] [-rounds 5] [-round 2s]
 package main
 
 import (
@@ -29,7 +29,7 @@ type bench struct {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
-	only := flag.String("only", "ready,proxy,lambda,gateway,dynamodb,fleet,deploy", "what to measure")
+	only := flag.String("only", "ready,proxy,lambda,gateway,dynamodb,fleet,deploy,swap", "what to measure")
 	rounds := flag.Int("rounds", 5, "rounds of each load")
 	round := flag.Duration("round", 2*time.Second, "length of a round")
 	role := flag.String("role", "", "internal: be one side of the comparison (handler, proxy)")
@@ -63,7 +63,7 @@ func (b *bench) run(parts []string) (err error) {
 		return fmt.Errorf("build: %w", err)
 	}
 	fmt.Printf("%s; %s; %d rounds of %v each, medians.\n", machine(), time.Now().UTC().Format("2006-01-02 15:04 UTC"), b.rounds, b.round)
-	all := map[string]func() error{"ready": b.ready, "proxy": b.proxy, "lambda": b.lambda, "gateway": b.gateway, "dynamodb": b.dynamodb, "fleet": b.fleet, "deploy": b.deploy}
+	all := map[string]func() error{"ready": b.ready, "proxy": b.proxy, "lambda": b.lambda, "gateway": b.gateway, "dynamodb": b.dynamodb, "fleet": b.fleet, "deploy": b.deploy, "swap": b.swap}
 	for _, p := range parts {
 		f := all[p]
 		if f == nil {
