@@ -162,6 +162,12 @@ func (s *Scope) booleanFunction(name string, arg any) (bool, error) {
 		if ref, ok := arg.(string); ok {
 			return s.Condition(ref)
 		}
+		// The transform of serverless applications names conditions within a name.
+		if inner, ok := arg.(map[string]any); ok && len(inner) == 1 {
+			if ref, ok := inner["Condition"].(string); ok {
+				return s.Condition(ref)
+			}
+		}
 	case "Fn::Equals":
 		if len(list) != 2 {
 			return false, failed("Template error: every Fn::Equals object requires a list of two string parameters.")

@@ -64,10 +64,10 @@ func (a *authorizer) sources() string {
 		if !ok && truthy(id[s[0]]) {
 			refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s' should be a list.", a.name, s[0])
 		}
-		for _, v := range list {
+		for i, v := range list {
 			text, ok := v.(string)
 			if !ok {
-				refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s' should be a list of strings.", a.name, s[0])
+				refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s[%d]' should be a string.", a.name, s[0], i)
 			}
 			out = append(out, s[1]+text)
 		}

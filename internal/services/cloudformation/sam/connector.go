@@ -173,11 +173,14 @@ func referenced(v any) string {
 	}
 	switch a := r["Fn::GetAtt"].(type) {
 	case []any:
-		s, _ := first(a).(string)
-		return s
+		if len(a) == 2 {
+			s, _ := a[0].(string)
+			return s
+		}
 	case string:
-		s, _, _ := strings.Cut(a, ".")
-		return s
+		if parts := strings.Split(a, "."); len(parts) == 2 {
+			return parts[0]
+		}
 	}
 	return ""
 }

@@ -9,10 +9,12 @@ const (
 	codeDeployCondition = "ServerlessCodeDeployCondition"
 )
 
-// codeDeploy collects the functions that are deployed gradually: under which
-// conditions the application and the role that they share have to be there.
+// codeDeploy collects the functions that are deployed gradually.
 type codeDeploy struct {
-	application, role map[string]bool // conditions; "" stands for none
+	groups     []func()        // each makes the group of one function
+	conditions map[string]bool // of the functions; "" stands for none
+	role       bool            // whether one of them needs the role that they share
+	tags       object          // of all of them
 }
 
 // shiftings are the deployment configurations that CodeDeploy has for Lambda.
@@ -30,108 +32,161 @@ func (m *macro) deploymentPreference(alias string) {
 	if !ok {
 		refuseProperty(m.id, "DeploymentPreference", "'DeploymentPreference' should be a map.")
 	}
-	if on := m.t.resolve(p["Enabled"]); on == false || on == "false" || on == "False" {
-		return
+	condition := m.passthrough(p)
+	if on, has := p["Enabled"]; has {
+		if on = m.t.mapped(on); !truthy(on) || on == "false" || on == "False" {
+			return
+		}
 	}
-	if p["Type"] == nil {
+	kind, has := p["Type"]
+	if !has {
 		refuseProperty(m.id, "DeploymentPreference", "'DeploymentPreference' is missing required Property 'Type'")
+	}
+	hooks, ok := p["Hooks"].(object)
+	if _, has := p["Hooks"]; has && !ok {
+		refuseProperty(m.id, "DeploymentPreference", "'Hooks' property of 'DeploymentPreference' must be a dictionary")
 	}
 	if alias == "" {
 		refuseProperty(m.id, "DeploymentPreference", "'DeploymentPreference' requires AutoPublishAlias property to be specified.")
 	}
-	condition := ""
-	if through := m.t.resolve(p["PassthroughCondition"]); through == true || through == "true" || through == "True" {
-		condition = m.condition()
-	}
 	d := &m.t.deploys
-	if d.application == nil {
-		d.application, d.role = map[string]bool{}, map[string]bool{}
+	if d.conditions == nil {
+		d.conditions, d.tags = map[string]bool{}, object{}
 	}
-	d.application[condition] = true
+	d.conditions[condition] = true
 	role := p["Role"]
-	if role == nil {
-		d.role[condition] = true
+	if !truthy(role) {
+		d.role = true
 		role = getAtt(codeDeployRole, "Arn")
 	}
-	attributes := object{}
+	attributes, tags := object{}, any(nil)
 	if condition != "" {
 		attributes["Condition"] = condition
 	}
+	if given, _ := m.props["Tags"].(object); truthy(m.props["PropagateTags"]) && len(given) > 0 {
+		tags = tagList(given)
+		for k, v := range given {
+			d.tags[k] = v
+		}
+	}
 	group := m.id + "DeploymentGroup"
-	m.add(group, "AWS::CodeDeploy::DeploymentGroup", attributes, object{
-		"ApplicationName": ref(codeDeployApp), "ServiceRoleArn": role, "AlarmConfiguration": m.alarms(p["Alarms"]),
-		"AutoRollbackConfiguration": object{"Enabled": true, "Events": []any{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}},
-		"DeploymentConfigName":      shifting(m.t.resolve(p["Type"])), "DeploymentStyle": object{"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"},
-		"TriggerConfigurations": or(p["TriggerConfigurations"]),
+	d.groups = append(d.groups, func() {
+		m.add(group, "AWS::CodeDeploy::DeploymentGroup", attributes, object{
+			"ApplicationName": ref(codeDeployApp), "ServiceRoleArn": role, "AlarmConfiguration": m.alarms(p["Alarms"]), "Tags": tags,
+			"AutoRollbackConfiguration": object{"Enabled": true, "Events": []any{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}},
+			"DeploymentConfigName":      shifting(m.t.mapped(kind), ""), "DeploymentStyle": object{"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"},
+			"TriggerConfigurations": or(p["TriggerConfigurations"]),
+		})
 	})
 	update := object{"ApplicationName": ref(codeDeployApp), "DeploymentGroupName": ref(group)}
-	if h := p["Hooks"]; truthy(h) {
-		hooks, ok := h.(object)
-		if !ok {
-			refuseProperty(m.id, "DeploymentPreference", "'Hooks' property of 'DeploymentPreference' must be a dictionary")
-		}
-		for name, as := range map[string]string{"PreTraffic": "BeforeAllowTrafficHook", "PostTraffic": "AfterAllowTrafficHook"} {
-			if truthy(hooks[name]) {
-				update[as] = hooks[name]
-			}
+	for name, as := range map[string]string{"PreTraffic": "BeforeAllowTrafficHook", "PostTraffic": "AfterAllowTrafficHook"} {
+		if truthy(hooks[name]) {
+			update[as] = hooks[name]
 		}
 	}
 	m.t.out[alias].(object)["UpdatePolicy"] = object{"CodeDeployLambdaAliasUpdate": update}
 }
 
-// shifting names a deployment configuration: one of CodeDeploy's own in full, any
-// other as it is, in each branch of a Fn::If.
-func shifting(v any) any {
-	return eachBranch(v, func(v any) any {
-		if _, ok := branches(v); ok {
-			return shifting(v)
-		}
-		if s, ok := v.(string); !ok || !strings.Contains(shiftings, " "+s+" ") {
-			return v
-		}
-		return sub("CodeDeployDefault.Lambda${ConfigName}", object{"ConfigName": v})
-	})
+// passthrough is the function's condition, if PassthroughCondition asks that what the
+// deployment needs is there under it alone.
+func (m *macro) passthrough(p object) string {
+	v, has := p["PassthroughCondition"]
+	if !has {
+		return ""
+	}
+	switch on := m.t.mapped(v); {
+	case on == true || on == "true" || on == "True" || on == int64(1):
+		return m.condition()
+	case on == false || on == "false" || on == "False" || on == int64(0):
+		return ""
+	case intrinsic(on):
+		refuseProperty(m.id, "DeploymentPreference", "Unsupported intrinsic: the only intrinsic functions supported for property PassthroughCondition are FindInMap and parameter Refs.")
+	}
+	refuseProperty(m.id, "DeploymentPreference", "Invalid value for property PassthroughCondition.")
+	return ""
 }
 
+// shifting names a deployment configuration: one of CodeDeploy's own in full, any
+// other as it is, within functions too, of which in is the innermost.
+func shifting(v any, in string) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = shifting(x, "")
+		}
+		return out
+	case object:
+		if !intrinsic(v) {
+			return v
+		}
+		name := keys(v)[0]
+		return object{name: shifting(v[name], name)}
+	case string:
+		if !strings.Contains(shiftings, " "+v+" ") {
+			return v
+		}
+		full := sub("CodeDeployDefault.Lambda${ConfigName}", object{"ConfigName": v})
+		if in == "Fn::Sub" {
+			return full[in]
+		}
+		return full
+	}
+	return v
+}
+
+// alarms are those that stop a deployment.
 func (m *macro) alarms(v any) any {
-	if !truthy(v) {
+	if !truthy(v) || isNoValue(v) {
 		return nil
 	}
-	bad := func() {
-		refuseProperty(m.id, "DeploymentPreference", "Alarms must be a list")
-	}
-	_, conditional := branches(v)
-	return eachBranch(v, func(v any) any {
+	one := func(v any) any {
 		list, ok := v.([]any)
 		if !ok {
-			bad()
+			refuseProperty(m.id, "DeploymentPreference", "Alarms must be a list")
+		}
+		if len(list) == 0 || isNoValue(list[0]) {
+			return object{}
 		}
 		out := []any{}
 		for _, a := range list {
-			if conditional || !isNoValue(a) {
-				out = append(out, object{"Name": a})
-			}
+			out = append(out, object{"Name": a})
 		}
 		return object{"Enabled": true, "Alarms": out}
-	})
+	}
+	if f, ok := v.(object); ok && len(f) == 1 && f["Fn::If"] != nil {
+		list, ok := branches(v)
+		if !ok {
+			refuseProperty(m.id, "DeploymentPreference", "Fn::If requires 3 arguments")
+		}
+		return object{"Fn::If": []any{list[0], one(list[1]), one(list[2])}}
+	}
+	return one(v)
 }
 
-// codeDeploy adds the application and the role that gradual deployments share.
+// codeDeploy adds the groups of the functions that are deployed gradually, and the
+// application and the role that they share.
 func (t *transform) codeDeploy() {
 	d := t.deploys
-	attributes := func(all map[string]bool) object {
-		if all[""] {
-			return nil
-		}
-		return object{"Condition": t.combined(all, codeDeployCondition)}
+	if len(d.groups) == 0 {
+		return
+	}
+	attributes := object{}
+	if !d.conditions[""] {
+		attributes["Condition"] = t.combined(d.conditions, codeDeployCondition)
+	}
+	var tags any
+	if len(d.tags) > 0 {
+		tags = tagList(d.tags)
 	}
 	m := &macro{t: t, made: map[string]string{}}
-	if len(d.application) > 0 {
-		m.add(codeDeployApp, "AWS::CodeDeploy::Application", attributes(d.application), object{"ComputePlatform": "Lambda"})
-	}
-	if len(d.role) > 0 {
-		m.add(codeDeployRole, "AWS::IAM::Role", attributes(d.role), object{
-			"AssumeRolePolicyDocument": trust("codedeploy.amazonaws.com"), "ManagedPolicyArns": []any{m.arn("service-role/AWSCodeDeployRoleForLambda")},
+	m.add(codeDeployApp, "AWS::CodeDeploy::Application", attributes, object{"ComputePlatform": "Lambda", "Tags": tags})
+	if d.role {
+		m.add(codeDeployRole, "AWS::IAM::Role", attributes, object{
+			"AssumeRolePolicyDocument": trust("codedeploy.amazonaws.com"), "ManagedPolicyArns": []any{m.arn("service-role/AWSCodeDeployRoleForLambda")}, "Tags": tags,
 		})
+	}
+	for _, group := range d.groups {
+		t.try(group)
 	}
 }

@@ -18,7 +18,7 @@ type customDomain struct {
 
 // customDomain reads Domain.
 func (m *macro) customDomain(endpoints []string, v2 bool) *customDomain {
-	if !truthy(m.props["Domain"]) {
+	if given, isMap := m.props["Domain"].(object); m.props["Domain"] == nil || isMap && len(given) == 0 && !v2 {
 		return nil
 	}
 	config, _ := m.t.resolve(m.props["Domain"]).(object)
@@ -136,12 +136,13 @@ func (m *macro) domain(stage string) {
 		panic(Problem{ID: m.id, Shown: d.id, Text: "property Policy not defined for resource of type " + kind, Path: []string{"Properties", "Domain", "Policy"}})
 	}
 	m.add(d.id, kind, m.passed(), props)
-	normal := c["NormalizeBasePath"] != false
+	v, has := c["NormalizeBasePath"]
+	normal := !has || truthy(v)
 	m.mappings(d, mappingKind, "BasePathMapping", "BasePath", mapping, func(path string) string {
 		if normal {
 			return letters(path)
 		}
-		return strings.Trim(path, "/")
+		return path
 	})
 	if a, ok := c["AccessAssociation"].(object); ok && d.endpoint == "PRIVATE" {
 		v := a["VpcEndpointId"]
@@ -213,7 +214,10 @@ func (m *macro) records(d *customDomain) {
 	id := hashed("RecordSetGroup", name)
 	group, ok := m.t.out[id].(object)
 	if !ok {
-		group = m.add(id, "AWS::Route53::RecordSetGroup", m.passed(), object{zone: name, "HostedZoneName": route["HostedZoneName"], "RecordSets": []any{}})
+		group = m.add(id, "AWS::Route53::RecordSetGroup", m.passed(), object{zone: name, "RecordSets": []any{}})
+		if v := route["HostedZoneName"]; v != nil && !d.v2 {
+			properties(group)["HostedZoneName"] = v
+		}
 	}
 	props := properties(group)
 	list, _ := props["RecordSets"].([]any)

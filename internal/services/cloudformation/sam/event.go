@@ -289,7 +289,6 @@ func (e *event) mapping() {
 	source := map[string]string{"SQS": "Queue", "Kinesis": "Stream", "DynamoDB": "Stream"}[e.kind]
 	p := e.mappingCommon()
 	p["EventSourceArn"] = e.props[source]
-	e.failures(p)
 	e.add(e.id, "AWS::Lambda::EventSourceMapping", e.passed(), p)
 	e.role.attach(e.arn("service-role/" + map[string]string{
 		"SQS": "AWSLambdaSQSQueueExecutionRole", "Kinesis": "AWSLambdaKinesisExecutionRole", "DynamoDB": "AWSLambdaDynamoDBExecutionRole",
@@ -300,12 +299,12 @@ func (e *event) mapping() {
 // DestinationConfig says.
 func (e *event) failures(p object) {
 	d, ok := p["DestinationConfig"].(object)
-	if !ok {
+	if !ok || len(d) == 0 {
 		return
 	}
 	failure, ok := d["OnFailure"].(object)
 	if !ok {
-		e.fail("Property 'DestinationConfig.OnFailure' should be a map.")
+		e.failAs("Property 'DestinationConfig.OnFailure' should be a map.")
 	}
 	switch failure["Type"] {
 	case nil:

@@ -21,22 +21,13 @@ func (e *event) httpAPI() {
 		return
 	}
 	if !validDefinition(body) {
-		panic(Problem{Text: "Structure of the SAM template is invalid. Invalid OpenApi document. Invalid values or missing fields."})
+		panic(Problem{ID: id, Text: "Structure of the SAM template is invalid. Invalid OpenApi document. Invalid values or missing keys for 'openapi' or 'paths' in 'DefinitionBody'."})
 	}
 	ed := newEditor(body)
 	e.route(ed, api, path, name)
 	if path == defaultRoute || !e.takesRest(ed) {
 		e.httpPermission(path, name)
 	}
-	settings, ok := e.props["RouteSettings"].(object)
-	if !ok || len(settings) == 0 {
-		return
-	}
-	route := defaultRoute
-	if path != defaultRoute {
-		route = strings.ToUpper(name) + " " + path
-	}
-	child(api, "RouteSettings")[route] = settings
 }
 
 // takesRest reports whether the function has the API's default route, whose
@@ -185,7 +176,7 @@ func (e *event) routeAuth(ed *editor, api, auth object, path, name string) {
 	if config, ok := authorizers[authorizer].(object); ok && config["AuthorizationScopes"] != nil {
 		scopes = config["AuthorizationScopes"]
 	}
-	if own := auth["AuthorizationScopes"]; own != nil {
+	if own := auth["AuthorizationScopes"]; own != nil && authorizer != "AWS_IAM" {
 		if _, ok := own.([]any); !ok {
 			e.fail("Property 'Auth.AuthorizationScopes' should be a list.")
 		}

@@ -76,11 +76,6 @@ func (m *macro) conditionalRole(r *role, props object, list []any) {
 		conditions[name] = object{"Fn::Not": []any{object{"Condition": condition}}}
 		condition = name
 	}
-	if c := m.condition(); c != "" {
-		name := c + "AND" + condition
-		m.t.conditions()[name] = object{"Fn::And": []any{object{"Condition": c}, object{"Condition": condition}}}
-		condition = name
-	}
 	props["__roleCondition"] = condition
 }
 

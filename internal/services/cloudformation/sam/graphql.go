@@ -93,23 +93,17 @@ func (g *graph) make(suffix, kind string, props object) string {
 	if letters(id) != id {
 		refuse(id, "Logical ids must be alphanumeric.")
 	}
-	attributes := g.own()
-	if suffix != "" {
-		delete(attributes, "Metadata")
-	}
-	g.add(id, "AWS::AppSync::"+kind, attributes, props)
+	g.add(id, "AWS::AppSync::"+kind, g.own(), props)
 	return id
 }
 
 // serve makes a role for AppSync.
 func (g *graph) serve(suffix string, policies ...any) object {
-	attributes := g.own()
-	delete(attributes, "Metadata")
 	props := object{"AssumeRolePolicyDocument": trust("appsync.amazonaws.com")}
 	if len(policies) > 0 {
 		props["ManagedPolicyArns"] = policies
 	}
-	g.add(g.id+suffix, "AWS::IAM::Role", attributes, props)
+	g.add(g.id+suffix, "AWS::IAM::Role", g.own(), props)
 	return getAtt(g.id+suffix, "Arn")
 }
 

@@ -37,7 +37,11 @@ func (m *macro) httpAPI() {
 		refuse(m.id, "'DefinitionUri' or 'DefinitionBody' are required properties of an 'AWS::Serverless::HttpApi'. Add a value for one of these properties or add a 'HttpApi' event to an 'AWS::Serverless::Function'.")
 	}
 	m.add(m.id, "AWS::ApiGatewayV2::Api", m.own(), api)
-	m.httpDomain(m.httpStage(tags), tags)
+	stage := m.httpStage(tags)
+	if len(tags) == 0 {
+		tags = object{"httpapi:createdBy": "SAM"}
+	}
+	m.httpDomain(stage, tags)
 	m.httpAuthorizerPermissions()
 }
 
@@ -66,6 +70,9 @@ func (m *macro) httpStage(tags object) string {
 func (m *macro) httpTags(body object) object {
 	given, _ := m.props["Tags"].(object)
 	if !validDefinition(body) {
+		if len(given) > 0 && truthy(m.props["DefinitionUri"]) {
+			refuse(m.id, "Tags works only with inline OpenApi specified in the 'DefinitionBody' property.")
+		}
 		if len(given) > 0 {
 			refuse(m.id, "Unable to add `Tags` because 'DefinitionBody' does not contain a valid OpenApi definition.")
 		}

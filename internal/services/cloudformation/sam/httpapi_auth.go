@@ -21,11 +21,8 @@ func (m *macro) httpAuth(body object) {
 		refuse(m.id, "Unable to add Auth configuration because 'DefinitionBody' does not contain a valid OpenApi definition.")
 	}
 	all := m.httpAuthorizers(auth)
-	if len(all) == 0 {
-		return
-	}
-	schemes := child(child(body, "components"), "securitySchemes")
 	for name, a := range all {
+		schemes := child(child(body, "components"), "securitySchemes")
 		schemes[name] = a.definition3(m.t.in.Partition)
 	}
 	v := auth["DefaultAuthorizer"]
@@ -143,10 +140,10 @@ func (a *authorizer) definition3(partition string) object {
 	var sources []any
 	for _, s := range [][2]string{{"Headers", "$request.header."}, {"QueryStrings", "$request.querystring."}, {"StageVariables", "$stageVariables."}, {"Context", "$context."}} {
 		list, _ := identity[s[0]].([]any)
-		for _, v := range list {
+		for i, v := range list {
 			text, ok := v.(string)
 			if !ok {
-				refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s' should be a list of strings.", a.name, s[0])
+				refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s[%d]' should be a string.", a.name, s[0], i)
 			}
 			sources = append(sources, s[1]+text)
 		}
@@ -170,7 +167,7 @@ func (m *macro) httpAuthorizerPermissions() {
 		if a := all[n]; truthy(a.config["FunctionArn"]) && truthy(a.config["EnableFunctionDefaultPermissions"]) {
 			m.add(m.id+n+"AuthorizerPermission", "AWS::Lambda::Permission", m.passed(), object{
 				"Action": "lambda:InvokeFunction", "FunctionName": a.config["FunctionArn"], "Principal": "apigateway.amazonaws.com",
-				"SourceArn": sub("arn:"+m.t.in.Partition+":execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*", object{"__ApiId__": ref(m.id)}),
+				"SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*", object{"__ApiId__": ref(m.id)}),
 			})
 		}
 	}

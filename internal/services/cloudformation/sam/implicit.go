@@ -146,6 +146,36 @@ func (a *attachments) event(function, name string, r, props object) {
 	if ok && properties(api)[managed] == true && validDefinition(body) {
 		newEditor(body).addPath(path, method)
 	}
+	if v, has := props["RouteSettings"]; has && a.kind == "HttpApi" {
+		own, ok := v.(object)
+		if !ok && condition == "" {
+			fail("Property 'RouteSettings' should be a map.")
+		}
+		if condition != "" {
+			own = when(condition, v).(object)
+		}
+		a.routeSettings(id, api, path, method, own)
+	}
+}
+
+// routeSettings enters the settings of an event's route into its API.
+func (a *attachments) routeSettings(id string, api object, path, method string, own object) {
+	settings := properties(api)["RouteSettings"]
+	if settings == nil {
+		settings = object{}
+		properties(api)["RouteSettings"] = settings
+	}
+	all, ok := settings.(object)
+	if !ok {
+		refuse(id, "Property 'RouteSettings' should be a map.")
+	}
+	route := strings.ToUpper(method) + " " + path
+	if method == anyMethod {
+		route = path
+	}
+	for k, v := range own {
+		child(all, route)[k] = v
+	}
 }
 
 // tag gives the implicit API the tags of functions that propagate theirs.

@@ -74,7 +74,7 @@ Resources:
         Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute), Enabled: true}}
         Queue: {Type: SQS, Properties: {Queue: arn, BatchSize: 3, DestinationConfig: {OnFailure: {Type: SNS, Destination: d}}}}
         Topic: {Type: SNS, Properties: {Topic: !Ref T}}
-        Msk: {Type: MSK, Properties: {Stream: a, Topics: [t], StartingPosition: LATEST, ConsumerGroupId: c, SchemaRegistryConfig: {SchemaRegistryURI: "arn:aws:glue:r:a:registry/x", AccessConfigs: [{Type: BASIC_AUTH, URI: u}]}}}
+        Msk: {Type: MSK, Properties: {Stream: a, Topics: [t], StartingPosition: LATEST, ConsumerGroupId: c, SchemaRegistryConfig: {SchemaRegistryURI: "arn:aws:glue:r:a:registry/x", EventRecordFormat: JSON, SchemaValidationConfigs: [{Attribute: KEY}], AccessConfigs: [{Type: BASIC_AUTH, URI: u}]}}}
         Kafka: {Type: SelfManagedKafka, Properties: {KafkaBootstrapServers: [a], Topics: [t], SourceAccessConfigurations: [{Type: VPC_SUBNET, URI: u}, {Type: VPC_SECURITY_GROUP, URI: u}]}}
         Mq: {Type: MQ, Properties: {Broker: a, Queues: [q], SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: u}], SecretsManagerKmsKeyId: k}}
         Docs: {Type: DocumentDB, Properties: {Cluster: a, DatabaseName: d, SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: u}]}}

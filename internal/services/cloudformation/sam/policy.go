@@ -34,7 +34,13 @@ const (
 )
 
 func (m *macro) policyKind(p any) policyKind {
-	if list, ok := branches(p); ok {
+	list, ok := branches(p)
+	if f, isMap := p.(object); isMap && len(f) == 1 && !ok {
+		if _, isIf := f["Fn::If"]; isIf {
+			panic(Problem{Text: "Structure of the SAM template is invalid. Fn::If requires 3 arguments"})
+		}
+	}
+	if ok {
 		a, b := m.policyKind(list[1]), m.policyKind(list[2])
 		switch {
 		case a == b || isNoValue(list[2]):

@@ -142,10 +142,10 @@ func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	for _, id := range t.order() {
 		t.try(func() { t.resource(id) })
 	}
+	t.codeDeploy()
 	if len(t.bad) > 0 {
 		return nil, &Error{t.bad}
 	}
-	t.codeDeploy()
 	t.dependencies()
 	t.doc["Resources"] = t.out
 	delete(t.doc, "Transform")
@@ -317,6 +317,14 @@ func (t *transform) resource(id string) {
 	r := t.src[id].(object)
 	kind, _ := typeOf(r)
 	m := &macro{t: t, id: id, res: r, props: properties(r), made: map[string]string{}}
+	finished := false
+	defer func() {
+		if !finished { // connectors do not find what was refused
+			for _, id := range m.added {
+				delete(t.out, id)
+			}
+		}
+	}()
 	switch strings.TrimPrefix(kind, prefix) {
 	case "Function":
 		m.check(functionProperties)
@@ -356,6 +364,7 @@ func (t *transform) resource(id string) {
 	default:
 		refuse(id, "The resource type %s is not supported yet.", kind)
 	}
+	finished = true
 	for of, property := range referable {
 		if made := m.made[of]; made != "" {
 			t.refs[id+"."+property] = made
@@ -433,12 +442,9 @@ func (m *macro) propagate() {
 	}
 	for _, id := range m.added {
 		r := m.t.out[id].(object)
-		if r["Type"] == "AWS::Events::Rule" && m.res["Type"] == prefix+"StateMachine" {
-			continue // of functions alone, as with AWS
-		}
 		switch r["Type"] {
 		case "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
-			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::SQS::Queue", "AWS::StepFunctions::StateMachine":
+			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine":
 			properties(r)["Tags"] = tagList(tags)
 		}
 	}

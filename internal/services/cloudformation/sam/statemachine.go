@@ -137,7 +137,7 @@ func definitionText(v any) (text, substitutions object) {
 	found := object{}
 	var take func(v any) any
 	take = func(v any) any {
-		if intrinsic(v) {
+		if text, ok := v.(string); intrinsic(v) || ok && dynamic(text) {
 			name := fmt.Sprintf("definition_substitution_%d", len(found)+1)
 			found[name] = v
 			return "${" + name + "}"
@@ -171,6 +171,14 @@ func definitionText(v any) (text, substitutions object) {
 		lines = append(lines, l)
 	}
 	return object{"Fn::Join": []any{"\n", lines}}, found
+}
+
+// dynamic reports a text that is a dynamic reference and nothing else.
+func dynamic(text string) bool {
+	inner, begins := strings.CutPrefix(text, "{{resolve:")
+	inner, ends := strings.CutSuffix(inner, "}}")
+	service, key, _ := strings.Cut(inner, ":")
+	return begins && ends && strings.Trim(service, "abcdefghijklmnopqrstuvwxyz-") == "" && service != "" && key != ""
 }
 
 func writeIndented(b *strings.Builder, v any, newline string) {

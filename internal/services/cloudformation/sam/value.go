@@ -184,6 +184,30 @@ func (t *transform) resolve(v any) any {
 	return v
 }
 
+// mapped is resolve with what the template's mappings hold in the place of
+// Fn::FindInMap, where that is known.
+func (t *transform) mapped(v any) any {
+	v = t.resolve(v)
+	m, ok := v.(object)
+	if !ok {
+		return v
+	}
+	path, ok := m["Fn::FindInMap"].([]any)
+	if !ok || len(m) != 1 || len(path) != 3 {
+		return v
+	}
+	at := t.doc["Mappings"]
+	for _, k := range path {
+		name, ok := k.(string)
+		level, isMap := at.(object)
+		if !ok || !isMap || level[name] == nil {
+			return v
+		}
+		at = level[name]
+	}
+	return at
+}
+
 func first(l []any) any {
 	if len(l) == 0 {
 		return nil

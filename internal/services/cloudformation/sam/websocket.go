@@ -63,10 +63,6 @@ func (m *macro) webSocket() {
 	ids := map[string]string{}
 	var made []any
 	for _, key := range keys(routes) {
-		route, ok := routes[key].(object)
-		if !ok {
-			refuse(m.id, "Property 'Routes.%s' should be a map.", key)
-		}
 		words := key
 		switch key {
 		case "$connect", "$disconnect", "$default":
@@ -74,6 +70,10 @@ func (m *macro) webSocket() {
 		}
 		if !alphanumeric(words) {
 			refuse(m.id, "Route key '%s' must be alphanumeric. Only $connect, $disconnect, and $default special routes are supported.", key)
+		}
+		route, ok := routes[key].(object)
+		if !ok {
+			refuse(m.id, "Property 'Routes.%s' should be a map.", key)
 		}
 		id := m.id + strings.ToUpper(words[:1]) + strings.ToLower(words[1:])
 		if other, twice := ids[id]; twice {
@@ -137,7 +137,7 @@ func (m *macro) webSocketAuth(key string, route object) {
 		return
 	}
 	given, _ := auth["AuthType"].(string)
-	kind := strings.ToUpper(given)
+	kind := given
 	switch {
 	case given == "":
 		refuse(m.id, "AuthType must be specified for additional auth configurations.")
