@@ -483,7 +483,7 @@ func (e *Environment) Close() error {
 
 // peakAge is for how long a reading of the peak of memory is good enough: it
 // costs as much as a tenth of a small invocation.
-const peakAge = 50 * time.Millisecond
+const peakAge = 200 * time.Millisecond
 
 func (e *Environment) peakMemory(now time.Time) int64 {
 	e.peakMu.Lock()

@@ -19,12 +19,12 @@ type Processors struct {
 	mu        sync.Mutex
 	at        time.Time // of the last look
 	idle, all uint64
-	busy      bool
+	spare     float64 // the part of the time that was idle, of late; 1 if that is not known
 }
 
 // NewProcessors watches this machine's.
 func NewProcessors(c clock.Clock) *Processors {
-	return &Processors{clock: c, times: processorTimes}
+	return &Processors{clock: c, times: processorTimes, spare: 1}
 }
 
 // A look tells about the time since the last one, if that is not too short for the
@@ -37,15 +37,23 @@ const (
 // Busy reports that hardly any processor time was to spare lately, by whomever it
 // was used. It is false where, or while, that is not known.
 func (p *Processors) Busy() bool {
+	const hardly = 1. / 8
 	now := p.clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	since := now.Sub(p.at)
 	if since < lookAfter {
-		return p.busy
+		return p.spare <= hardly
 	}
 	idle, all, ok := p.times()
-	p.busy = ok && since < lookBefore && all > p.all && idle >= p.idle && (idle-p.idle)*8 <= all-p.all
+	switch {
+	case !ok || since >= lookBefore || all <= p.all || idle < p.idle:
+		p.spare = 1
+	case p.spare == 1:
+		p.spare = float64(idle-p.idle) / float64(all-p.all)
+	default: // one look alone counts few ticks
+		p.spare += (float64(idle-p.idle)/float64(all-p.all) - p.spare) / 4
+	}
 	p.at, p.idle, p.all = now, idle, all
-	return p.busy
+	return p.spare <= hardly
 }

@@ -38,27 +38,40 @@ type logStream struct {
 	created bool // only the goroutine that delivers looks at it
 }
 
-// add takes a line. It never waits.
-func (l *logStream) add(at time.Time, line string) {
+// add takes lines of one time. It never waits.
+func (l *logStream) add(at time.Time, lines ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := len(line) + 1 + lineOverhead
-	if l.size+n > maxBuffered {
-		l.dropped++
-		return
+	var ms *int64 // they share it
+	for _, line := range lines {
+		n := len(line) + 1 + lineOverhead
+		if l.size+n > maxBuffered {
+			l.dropped++
+			continue
+		}
+		if ms == nil {
+			ms = l.stamp(at)
+		}
+		l.append(ms, line)
 	}
-	l.append(at, line)
 	if !l.running {
 		l.running = l.p.work.Go(l.deliver)
 	}
 }
 
-func (l *logStream) append(at time.Time, line string) {
+// stamp is the timestamp of lines that are appended: a batch must be in order.
+func (l *logStream) stamp(at time.Time) *int64 {
 	ms := at.UnixMilli()
-	if n := len(l.lines); n > 0 { // a batch must be in order
-		ms = max(ms, *l.lines[n-1].Timestamp)
+	if n := len(l.lines); n > 0 {
+		if last := l.lines[n-1].Timestamp; ms <= *last {
+			return last
+		}
 	}
-	l.lines = append(l.lines, logs.InputLogEvent{Timestamp: &ms, Message: new(line + "\n")})
+	return &ms
+}
+
+func (l *logStream) append(at *int64, line string) {
+	l.lines = append(l.lines, logs.InputLogEvent{Timestamp: at, Message: new(line + "\n")})
 	l.size += len(line) + 1 + lineOverhead
 }
 
@@ -108,7 +121,7 @@ func (l *logStream) batch() []logs.InputLogEvent {
 	if l.dropped > 0 {
 		lost := fmt.Sprintf("[%d lines were dropped: the log was written faster than it could be kept]", l.dropped)
 		l.dropped = 0
-		l.append(l.p.s.clock.Now(), lost)
+		l.append(l.stamp(l.p.s.clock.Now()), lost)
 	}
 	return out
 }

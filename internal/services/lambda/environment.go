@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -176,16 +177,21 @@ func (e *environment) line(_ string, line []byte) {
 
 func (e *environment) printf(format string, args ...any) { e.print(fmt.Sprintf(format, args...)) }
 
-func (e *environment) print(line string) {
+// print writes lines to the log, all at one time.
+func (e *environment) print(lines ...string) {
 	now := e.pool.ps.p.s.clock.Now()
 	e.mu.Lock()
 	if e.tail != nil {
-		e.tail.add(line)
+		for _, line := range lines {
+			e.tail.add(line)
+		}
 	}
-	e.log.add(now, line)
+	e.log.add(now, lines...)
 	e.mu.Unlock()
 	if tap := e.pool.ps.p.deps.Tap; tap != nil {
-		tap(e.pool.ps.key.name, line)
+		for _, line := range lines {
+			tap(e.pool.ps.key.name, line)
+		}
 	}
 }
 
@@ -258,14 +264,14 @@ func (e *environment) report(inv *invocation, res *engine.Result, timeout time.D
 	billed, init := duration, e.init
 	billed += init
 	e.init = 0
-	record := engine.Done{RequestID: inv.id, Status: res.Status(), ErrorType: res.ErrorType, Metrics: &engine.Metrics{
+	metrics := engine.Metrics{
 		DurationMs: engine.Millis(duration), BilledDurationMs: int64(math.Ceil(float64(billed) / float64(time.Millisecond))),
 		MemorySizeMB: int64(e.pool.v.Memory), MaxMemoryUsedMB: (res.PeakMemory + 1<<20 - 1) >> 20, InitDurationMs: engine.Millis(init),
-	}}
-	fault, tail := "", ""
+	}
+	errorType, fault, tail := res.ErrorType, "", ""
 	switch {
 	case res.TimedOut:
-		record.ErrorType, tail = "", "\tStatus: timeout"
+		errorType, tail = "", "\tStatus: timeout"
 		at := e.pool.ps.p.s.clock.Now().Format("2006-01-02T15:04:05.000Z")
 		fault = fmt.Sprintf("%s %s Task timed out after %.2f seconds", at, inv.id, timeout.Seconds())
 	case res.ErrorType != "":
@@ -275,19 +281,34 @@ func (e *environment) report(inv *invocation, res *engine.Result, timeout time.D
 	if fault != "" && e.e != nil {
 		e.e.Emit(engine.EventFault, fault)
 	}
-	e.say(engine.EventReport, record, func() string {
-		if fault != "" {
-			e.print(fault)
-		}
-		e.print("END RequestId: " + inv.id)
-		first := ""
-		if init > 0 {
-			first = "\tInit Duration: " + millis(init) + " ms"
-		}
-		m := record.Metrics
-		return fmt.Sprintf("REPORT RequestId: %s\tDuration: %s ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB%s%s",
-			inv.id, millis(duration), m.BilledDurationMs, m.MemorySizeMB, m.MaxMemoryUsedMB, first, tail)
-	})
+	if e.recorded() {
+		m := metrics
+		e.record(engine.EventReport, engine.Done{RequestID: inv.id, Status: res.Status(), ErrorType: errorType, Metrics: &m})
+	}
+	if e.pool.v.json() {
+		return
+	}
+	end, line := "END RequestId: "+inv.id, reportLine(inv.id, duration, init, &metrics, tail)
+	if fault != "" {
+		e.print(fault, end, line)
+	} else {
+		e.print(end, line)
+	}
+}
+
+// reportLine is the line REPORT, with tail at its end.
+func reportLine(id string, duration, init time.Duration, m *engine.Metrics, tail string) string {
+	var space [256]byte
+	b := append(append(space[:0], "REPORT RequestId: "...), id...)
+	b = appendMillis(append(b, "\tDuration: "...), duration)
+	b = strconv.AppendInt(append(b, " ms\tBilled Duration: "...), m.BilledDurationMs, 10)
+	b = strconv.AppendInt(append(b, " ms\tMemory Size: "...), m.MemorySizeMB, 10)
+	b = strconv.AppendInt(append(b, " MB\tMax Memory Used: "...), m.MaxMemoryUsedMB, 10)
+	b = append(b, " MB"...)
+	if init > 0 {
+		b = append(appendMillis(append(b, "\tInit Duration: "...), init), " ms"...)
+	}
+	return string(append(b, tail...))
 }
 
 // cause is what a failure of the environment says of itself.

@@ -94,7 +94,7 @@ func (s *Service) accept(ctx context.Context, rq *call.Authorized, k key, q stri
 		return nil, nil, tooLarge(len(payload), kind, limit)
 	case len(payload) == 0:
 		payload = []byte("{}")
-	case !json.Valid(payload):
+	case !validJSON(payload):
 		return nil, nil, api.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON").With("Type", "User")
 	}
 	f, err := s.existing(ctx, k, q)

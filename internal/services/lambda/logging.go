@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,13 +177,14 @@ func (e *environment) platform(ev engine.Event) {
 	}
 }
 
-// say tells of an event that this room knows of: the log, in its format, and
-// those who listen.
-func (e *environment) say(kind string, record any, text func() string) {
+// recorded tells whether events that this room knows of are to be recorded, beside
+// their lines in a log of text.
+func (e *environment) recorded() bool { return e.pool.v.json() || e.e != nil && e.e.Subscribed() }
+
+// record tells of an event: a log of JSON, and those who listen.
+func (e *environment) record(kind string, record any) {
 	if e.pool.v.json() {
 		e.platform(engine.Event{Time: e.pool.ps.p.s.clock.Now(), Type: kind, Record: record})
-	} else {
-		e.print(text())
 	}
 	if e.e != nil {
 		e.e.Emit(kind, record)
@@ -191,9 +193,12 @@ func (e *environment) say(kind string, record any, text func() string) {
 
 // began tells that an event is handed to the function.
 func (e *environment) began(inv *invocation) {
-	e.say(engine.EventStart, engine.Invoked{RequestID: inv.id, Version: e.pool.v.Version}, func() string {
-		return "START RequestId: " + inv.id + " Version: " + e.pool.v.Version
-	})
+	if e.recorded() {
+		e.record(engine.EventStart, engine.Invoked{RequestID: inv.id, Version: e.pool.v.Version})
+	}
+	if !e.pool.v.json() {
+		e.print("START RequestId: " + inv.id + " Version: " + e.pool.v.Version)
+	}
 }
 
 // initFailed tells that an initialisation failed, which in JSON the environment
@@ -204,7 +209,12 @@ func (e *environment) initFailed(init *engine.InitError) {
 	}
 }
 
-func millis(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond)) }
+func millis(d time.Duration) string { return string(appendMillis(nil, d)) }
+
+// appendMillis appends a duration in milliseconds with two places.
+func appendMillis(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 2, 64)
+}
 
 func status(timedOut bool) string {
 	if timedOut {

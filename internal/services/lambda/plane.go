@@ -53,6 +53,7 @@ func (a *account) claim(running int64) {
 type pools struct {
 	p       *plane
 	key     key
+	sign    string // of the function in lineages
 	account *account
 	running atomic.Int64
 	meters  meters
@@ -80,7 +81,7 @@ func (p *plane) of(ctx context.Context, k key) (*pools, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, _ := p.pools.LoadOrStore(k, &pools{p: p, key: k, account: a, meters: meters{account: a}, versions: map[string]*pool{}})
+	x, _ := p.pools.LoadOrStore(k, &pools{p: p, key: k, sign: k.sign(), account: a, meters: meters{account: a}, versions: map[string]*pool{}})
 	return x.(*pools), nil
 }
 

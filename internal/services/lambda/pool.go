@@ -55,8 +55,11 @@ const (
 // note takes the duration of an event into account, and the most memory that its
 // environment has held, if that is known.
 func (p *pool) note(e *environment, d time.Duration, peak int64) {
-	old := p.usual.Load()
-	p.usual.Store(old + (int64(d)-old)/8) // a lost update of a mean is no loss
+	old, now := p.usual.Load(), max(1, int64(d))
+	if old > 0 {
+		now = old + (min(now, 4*old)-old)/8 // one that was held up says little
+	}
+	p.usual.Store(now) // a lost update of a mean is no loss
 	if peak > p.peak.Load() {
 		p.peak.Store(peak)
 	}

@@ -23,12 +23,12 @@ const maxRecursion = 16
 //
 //	Lineage=3:a87bd80c:1|68fd508a:0
 //
-// It reports false if this function was invoked too often.
-func lineage(trace string, k key) (string, bool) {
-	h := fnv.New32a()
-	h.Write([]byte(k.arn("")))
-	sign := fmt.Sprintf("%08x", h.Sum32())
+// sign is this function's. It reports false if it was invoked too often.
+func lineage(trace, sign string) (string, bool) {
 	before, rest, had := strings.Cut(trace, "Lineage=")
+	if trace := strings.TrimSuffix(before, ";"); !had && trace != "" {
+		return trace + ";Lineage=1:" + sign + ":0", true
+	}
 	text, after, more := strings.Cut(rest, ";")
 	total, list, _ := strings.Cut(text, ":")
 	n, err := strconv.ParseUint(total, 10, 16)
@@ -69,9 +69,16 @@ func lineage(trace string, k key) (string, bool) {
 	return b.String(), true
 }
 
+// sign tells functions apart in a lineage.
+func (k key) sign() string {
+	h := fnv.New32a()
+	h.Write([]byte(k.arn("")))
+	return fmt.Sprintf("%08x", h.Sum32())
+}
+
 // recursion refuses an invocation that is one of a loop, unless the function allows it.
 func (f *function) recursion(inv *invocation) error {
-	next, ok := lineage(inv.trace, f.key)
+	next, ok := lineage(inv.trace, f.pools.sign)
 	if !ok && f.rec.Recursion != api.RecursiveLoopAllow {
 		return api.RecursiveInvocationException("Lambda has detected the function %s being invoked in a recursive loop with other AWS resources and stopped the function's invocation.", f.key.name).With("Type", "User")
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestLineage(t *testing.T) {
 	k := key{"000000000000", "us-east-1", "f"}
-	first, ok := lineage("Root=1-2-3;Parent=4;Sampled=0", k)
+	first, ok := lineage("Root=1-2-3;Parent=4;Sampled=0", k.sign())
 	sign := strings.TrimSuffix(strings.TrimPrefix(first, "Root=1-2-3;Parent=4;Sampled=0;Lineage=1:"), ":0")
 	if !ok || len(sign) != 8 {
 		t.Fatalf("first: %q", first)
@@ -29,7 +29,7 @@ func TestLineage(t *testing.T) {
 		{"Root=1;Lineage=16:S:14", "Root=1;Lineage=17:S:15"},
 		{"Root=1;Lineage=17:S:15", ""},
 	} {
-		out, ok := lineage(strings.ReplaceAll(c.in, "S", sign), k)
+		out, ok := lineage(strings.ReplaceAll(c.in, "S", sign), k.sign())
 		if want := strings.ReplaceAll(c.out, "S", sign); ok != (want != "") || ok && out != want {
 			t.Errorf("%s: %q, %v", c.in, out, ok)
 		}
@@ -42,7 +42,7 @@ func FuzzLineage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, trace string) {
 		k := key{"000000000000", "us-east-1", "f"}
 		for range maxRecursion + 1 {
-			next, ok := lineage(trace, k)
+			next, ok := lineage(trace, k.sign())
 			if !ok {
 				return
 			}

@@ -113,7 +113,7 @@ func readAnswer(payload []byte) (*answer, error) {
 	var r urlResponse
 	var probe map[string]json.RawMessage
 	if json.Unmarshal(payload, &probe) != nil || probe["statusCode"] == nil {
-		if !json.Valid(payload) {
+		if !validJSON(payload) {
 			return nil, errAnswer
 		}
 		return &answer{status: 200, headers: [][2]string{{"Content-Type", "application/json"}}, body: payload}, nil
