@@ -23,7 +23,7 @@ func (s *Service) ownTypes() []resource.Type {
 			},
 			Delete: func(context.Context, *resource.Request, string, *cdkMetadata) error { return nil },
 		}),
-		s.customType(customName), s.macroType(),
+		s.customType(customName), s.macroType(), s.stackSetType(),
 		resource.Define("AWS::CloudFormation::WaitConditionHandle", resource.Handlers[handleProperties]{
 			Create: s.createHandle, Check: s.checkHandle,
 			Update: func(_ context.Context, _ *resource.Request, id string, _, _ *handleProperties) (resource.State, error) {

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/tierra-cloud/tierra/internal/call"
+	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
@@ -148,12 +149,33 @@ func defaultOf(p *template.Parameter) *string {
 }
 
 func (s *Service) getTemplateSummary(ctx context.Context, rq *call.Authorized, in *api.GetTemplateSummaryInput) (*api.GetTemplateSummaryOutput, error) {
-	if in.StackSetName != nil {
-		return nil, fault.Of(fault.Validation, "StackSetName: stack sets are not supported yet")
-	}
 	var t *template.Template
 	var err error
-	if in.StackName != nil {
+	if in.StackSetName != nil {
+		if err := callAsSelf(in.CallAs); err != nil {
+			return nil, err
+		}
+		body := ""
+		err := s.view(ctx, func(rd data.Reader) error {
+			sc := scopeOf(rq.Decoded)
+			set, err := sc.activeSet(rd, *in.StackSetName)
+			if err != nil {
+				return err
+			}
+			spec, err := get[setSpec](rd, sc.setSpecKey(set.ID, set.Spec))
+			if spec != nil {
+				body = spec.Body
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		t, err = readOriginal(body)
+		if err != nil {
+			return nil, err
+		}
+	} else if in.StackName != nil {
 		st, spec, _, e := s.present(ctx, scopeOf(rq.Decoded), *in.StackName)
 		if e != nil {
 			return nil, e
