@@ -129,19 +129,37 @@ func (s *Scope) loop(into map[string]any, name string, arg any, vars map[string]
 }
 
 // substitute replaces ${Name}, and &{Name} by the value without what no logical
-// id can have.
+// id can have. What comes in is not looked at again.
 func substitute(text string, vars map[string]string) string {
-	for name, v := range vars {
-		text = strings.ReplaceAll(text, "${"+name+"}", v)
-		if strings.Contains(text, "&{"+name+"}") {
-			bare := strings.Map(func(r rune) rune {
+	if len(vars) == 0 {
+		return text
+	}
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(text, '{')
+		if i < 0 {
+			break
+		}
+		end := strings.IndexByte(text[i:], '}')
+		if end < 0 {
+			break
+		}
+		v, known := vars[text[i+1:i+end]]
+		if i == 0 || !known || text[i-1] != '$' && text[i-1] != '&' {
+			b.WriteString(text[:i+1])
+			text = text[i+1:]
+			continue
+		}
+		if text[i-1] == '&' {
+			v = strings.Map(func(r rune) rune {
 				if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
 					return r
 				}
 				return -1
 			}, v)
-			text = strings.ReplaceAll(text, "&{"+name+"}", bare)
 		}
+		b.WriteString(text[:i-1] + v)
+		text = text[i+end+1:]
 	}
-	return text
+	return b.String() + text
 }

@@ -179,7 +179,7 @@ func subParts(text string) ([]subPart, error) {
 		name := text[i+2 : i+end]
 		parts = append(parts, subPart{text: text[:i]})
 		text = text[i+end+1:]
-		if lit, ok := strings.CutPrefix(name, "!"); ok {
+		if lit, ok := strings.CutPrefix(strings.TrimLeft(name, " \t"), "!"); ok {
 			parts = append(parts, subPart{text: "${" + lit + "}"})
 			continue
 		}

@@ -39,6 +39,9 @@ func (t tag) apply(n *Node) (*Node, error) {
 	default:
 		return nil, formatError(t.pos, "YAML not well-formed: unknown tag %s.", t.name)
 	}
+	if n.Kind == Scalar { // the tag is its type: neither a number nor a truth value
+		n = &Node{Pos: n.Pos, scalar: n.text, text: n.text, size: 1}
+	}
 	if s, ok := n.scalar.(string); ok && name == "Fn::GetAtt" {
 		id, attr, dot := strings.Cut(s, ".")
 		if !dot {
