@@ -4,7 +4,7 @@ export CGO_ENABLED ?= 0
 GO ?= go
 BIN := bin
 
-.PHONY: help run test check gen gen-check fmt vet lint arch race fuzz bench clients browser build clean
+.PHONY: help run test check gen gen-check fmt vet lint arch race fuzz bench clients browser build image clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: ## everything that needs no other install: the README's second command
 
 build: ## build bin/tierra
 	$(GO) build -trimpath -ldflags="-s -w" -o $(BIN)/tierra ./cmd/tierra
+
+image: build ## build the container image IMAGE (tierra:latest) with podman or docker; AUTH=off: any key is accepted
+	$$(command -v podman || command -v docker) build -f image/Containerfile -t $${IMAGE:-tierra:latest} $${AUTH:+--build-arg AUTH=$$AUTH} .
 
 check: gen-check fmt vet lint arch race ## exactly what CI runs before the clients
 

@@ -41,7 +41,7 @@ func commands() *cobra.Command {
 		Use: "tierra", Short: "A serverless cloud on your own ground", Long: about,
 		SilenceErrors: true, SilenceUsage: true, CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(upCommand(), serveCommand(), envCommand(), doctorCommand(), transformCommand(), buildCommand(), coverageCommand(), &cobra.Command{
+	root.AddCommand(upCommand(), serveCommand(), containerCommand(), envCommand(), doctorCommand(), transformCommand(), buildCommand(), coverageCommand(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Println("tierra " + version)

@@ -29,6 +29,7 @@ type serverFlags struct {
 	templateMemory, functionMemory                    int64 // in MiB
 	strictNetwork                                     bool  // the network was asked for
 	changed                                           func(flag string) bool
+	hooks                                             func(stage string) any // how init hooks went
 }
 
 const dataHelp = "data folder (default $XDG_DATA_HOME/tierra)"
@@ -82,7 +83,7 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	return server.Start(ctx, server.Config{
 		APIRate: f.apiRate,
 		Data:    folder.Dir, Listen: f.listen, Metrics: f.metrics, Mode: f.mode(), Network: sandbox.Network(f.network), Log: f.logger(),
-		Issuers: issuers, Version: version, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
+		Issuers: issuers, Version: version, Init: f.hooks, Path: os.Getenv("PATH"), Home: home, NodePath: os.Getenv("NODE_PATH"), TemplateMemory: f.templateMemory << 20,
 		RegistryLogins: f.registryLogins, Proxy: http.ProxyFromEnvironment,
 		StrictNetwork: f.strictNetwork, Egress: policy, StrictEgress: f.changed("egress"), FunctionMemory: f.functionMemory << 20,
 	})

@@ -13,6 +13,8 @@ import (
 	"net/http/pprof"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -74,6 +76,9 @@ type Config struct {
 	Log     *slog.Logger
 	// Version is what the platform's own pages say.
 	Version string
+	// Init, if not nil, tells how the init hooks of a stage went, "" for all: what
+	// /_localstack/init answers. It is nil for a stage that there is not.
+	Init func(stage string) any
 	// Issuers are the addresses of who issues the tokens of Cognito's user pools, by
 	// the pool's ARN or the beginning of it and a star.
 	Issuers map[string]string
@@ -257,6 +262,15 @@ func (s *Server) Secrets() *Secrets { return s.secrets }
 // Board has the rooms.
 func (s *Server) Board() *call.Board { return s.board }
 
+// Services are the services' names in the endpoints of AWS, sorted: "dynamodb".
+func (s *Server) Services() (names []string) {
+	for _, r := range s.board.Services() {
+		names = append(names, r.Model().EndpointPrefix)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Failed delivers the error that ended the serving.
 func (s *Server) Failed() <-chan error { return s.failed }
 
@@ -382,6 +396,22 @@ func reachable(a net.Addr) string {
 	return net.JoinHostPort(ip.String(), fmt.Sprint(t.Port))
 }
 
+// init tells how the init hooks went; without any, what has passed.
+func (s *Server) init(stage string) any {
+	if s.config.Init != nil {
+		return s.config.Init(stage)
+	}
+	completed := map[string]bool{"BOOT": true, "START": true, "READY": true, "SHUTDOWN": false}
+	if stage == "" {
+		return map[string]any{"completed": completed, "scripts": []string{}}
+	}
+	done, ok := completed[stage]
+	if !ok {
+		return nil
+	}
+	return map[string]any{"completed": done, "scripts": []string{}}
+}
+
 // pages are the platform's own pages, in the form that tools made for port 4566
 // expect.
 func (s *Server) pages() http.Handler {
@@ -403,8 +433,14 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("GET /_localstack/info", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]any{"version": s.config.Version, "edition": "tierra", "is_license_activated": false, "uptime": int(s.clock.Now().Sub(started).Seconds())})
 	})
-	mux.HandleFunc("GET /_localstack/init", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{"completed": map[string]bool{"BOOT": true, "START": true, "READY": true, "SHUTDOWN": false}, "scripts": []string{}})
+	mux.HandleFunc("GET /_localstack/init", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.init("")) })
+	mux.HandleFunc("GET /_localstack/init/{stage}", func(w http.ResponseWriter, r *http.Request) {
+		v := s.init(strings.ToUpper(r.PathValue("stage")))
+		if v == nil {
+			http.NotFound(w, r)
+			return
+		}
+		answer(w, v)
 	})
 	return mux
 }
