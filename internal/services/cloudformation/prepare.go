@@ -241,7 +241,7 @@ func process(doc map[string]any, t *template.Template, source *template.Node, va
 			}
 		case tr == sam.Name:
 			doc, err = sam.Transform(doc, sam.Input{Params: params, Region: sc.Region, Partition: arn.Partition(sc.Region),
-				Order: source.Keys("Resources"), Local: id == ""}) // without a stack there is nothing to have packages for
+				Keys: source.Keys, Local: id == ""}) // without a stack there is nothing to have packages for
 			if err != nil {
 				return nil, invalid(errors.New("Transform AWS::Serverless-2016-10-31 failed with: " + located(err, source)))
 			}

@@ -78,7 +78,7 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
-		got, err := Transform(n.Value().(map[string]any), Input{Params: manifest.Params, Region: manifest.Region, Partition: manifest.Partition, Managed: manifest.Managed, Order: n.Keys("Resources")})
+		got, err := Transform(n.Value().(map[string]any), Input{Params: manifest.Params, Region: manifest.Region, Partition: manifest.Partition, Managed: manifest.Managed, Keys: n.Keys})
 		if err != nil {
 			if c.InScope {
 				t.Logf("%s: %v", c.Name, err)

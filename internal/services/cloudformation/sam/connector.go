@@ -354,7 +354,7 @@ func (t *transform) embedded() {
 			t.try(func() { refuse(id, "Attribute '%s.Connectors' should be a map.", id) })
 			continue
 		}
-		for _, name := range keys(all) {
+		for _, name := range t.keys(all, "Resources", id, "Connectors") {
 			t.try(func() { t.embed(id, name, all[name]) })
 		}
 	}
@@ -388,7 +388,7 @@ func (t *transform) embed(id, name string, v any) {
 	delete(props, "SourceReference")
 	props["Source"] = source
 	one["Type"], one["Properties"] = prefix+"Connector", props
-	connectorProperties.check(props, prefix+"Connector", func(_, text string) { panic(Problem{ID: id, Shown: id + name, Text: text}) })
+	connectorProperties.check(props, keys(props), prefix+"Connector", func(_, text string) { panic(Problem{ID: id, Shown: id + name, Text: text}) })
 	if _, twice := t.src[id+name]; twice {
 		panic(Problem{Text: taken(id, id+name, prefix+"Connector")})
 	}

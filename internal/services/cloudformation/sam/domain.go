@@ -222,7 +222,7 @@ func (m *macro) records(d *customDomain) {
 	props := properties(group)
 	list, _ := props["RecordSets"].([]any)
 	for _, kind := range []string{"A", "AAAA"} {
-		if kind == "AAAA" && !truthy(route["IpV6"]) {
+		if kind == "AAAA" && route["IpV6"] != true {
 			continue
 		}
 		record := object{"Name": d.config["DomainName"], "Type": kind, "AliasTarget": clone(target)}

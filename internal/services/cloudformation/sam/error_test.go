@@ -3,6 +3,8 @@ package sam
 import (
 	"strings"
 	"testing"
+
+	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
 
 // TestWording is what is said about templates that are wrong: AWS's words, in the
@@ -80,16 +82,28 @@ func TestWording(t *testing.T) {
 			"1. Resource with id [W] is invalid. No additional configurations supported for AuthType NONE."},
 		{"{W: {Type: AWS::Serverless::WebSocketApi, Properties: {RouteSelectionExpression: x, Routes: {a: {FunctionArn: f, RequestParameters: {x: {}}}}}}}",
 			"1. Resource with id [W] is invalid. Request parameters are only supported for the $connect route in WebSocket APIs."},
+		// The first that the text has.
+		{function("Zoo: x, Alp: y"), "1. Resource with id [F] is invalid. property Zoo not defined for resource of type AWS::Serverless::Function"},
+		{function("Events: {Z: {Type: Foo}, A: {Type: Bar}}"), "1. Resource with id [F] is invalid. Event with id [Z] is invalid. Resource dict has missing or invalid value for key Type. Event Type is: Foo."},
+		{"{T: {Type: AWS::Serverless::SimpleTable, Properties: {PrimaryKey: {Name: [a], Type: String}}}}", "1. Resource with id [T] is invalid. Type of property 'PrimaryKey' is invalid."},
 		{function("Role: r}, IgnoreGlobals: x, Metadata: {"), "1. Resource with id [F] is invalid. Resource F has invalid resource attribute 'IgnoreGlobals'."},
 		{function("Role: r}, IgnoreGlobals: [Tags], Metadata: {"), "1. Resource with id [F] is invalid. Resource F has invalid resource attribute 'IgnoreGlobals' on item 'Tags'."},
 	} {
 		text := "Globals: {Function: {Timeout: 3}}\nResources: " + c.resources
-		order := []string{"Z", "A"}
-		_, err := Transform(load(t, text), Input{Region: "us-east-1", Partition: "aws", Order: order})
+		_, err := Transform(load(t, text), Input{Region: "us-east-1", Partition: "aws", Keys: keysOf(t, text)})
 		if err == nil {
 			t.Errorf("%s is taken", c.resources)
 		} else if err.Error() != start+c.want {
 			t.Errorf("%s:\n got %v\nwant %s%s", c.resources, err, start, c.want)
 		}
 	}
+}
+
+// keysOf are the keys of the maps of a text in its order.
+func keysOf(t *testing.T, text string) func(...string) []string {
+	n, err := template.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.Keys
 }

@@ -25,7 +25,7 @@ func (e *event) failAs(format string, args ...any) {
 // check refuses properties that are unknown, missing or of the wrong kind. AWS
 // names the event as a resource then.
 func (e *event) check(kinds propertyKinds) {
-	kinds.check(e.props, e.kind, func(name, text string) {
+	kinds.check(e.props, e.t.keys(e.props, "Resources", e.macro.id, "Properties", "Events", e.name, "Properties"), e.kind, func(name, text string) {
 		panic(Problem{ID: e.macro.id, Shown: e.id, Text: text, Path: []string{"Properties", "Events", e.name, "Properties", name}})
 	})
 }

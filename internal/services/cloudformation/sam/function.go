@@ -129,11 +129,14 @@ func (m *macro) tenancy() {
 
 func (m *macro) deadLetters() {
 	dlq, ok := m.props["DeadLetterQueue"].(object)
-	if !ok {
+	if !ok || len(dlq) == 0 {
 		return
 	}
 	if !truthy(dlq["Type"]) || !truthy(dlq["TargetArn"]) {
 		refuse(m.id, "'DeadLetterQueue' requires Type and TargetArn properties to be specified.")
+	}
+	if _, ok := dlq["Type"].(string); !ok {
+		refuseProperty(m.id, "DeadLetterQueue", "Property 'DeadLetterQueue.Type' should be a string.")
 	}
 	if t := dlq["Type"]; t != "SQS" && t != "SNS" {
 		refuse(m.id, "'DeadLetterQueue' requires Type of ['SQS', 'SNS']")
@@ -430,7 +433,7 @@ func (m *macro) eachEvent(f func(name, kind string, props object)) {
 // worked on: their types, their properties, and that what they refer to is there.
 func (m *macro) linkEvents() {
 	events, _ := m.props["Events"].(object)
-	names := keys(events)
+	names := m.t.keys(events, "Resources", m.id, "Properties", "Events")
 	if m.t.hashed {
 		names = hashOrder(names)
 	}

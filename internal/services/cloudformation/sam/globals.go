@@ -34,7 +34,7 @@ func (t *transform) globals() {
 	if !ok {
 		panic(Problem{Text: "'Globals' section is invalid. It must be a non-empty dictionary"})
 	}
-	for _, kind := range keys(all) {
+	for _, kind := range t.keys(all, "Globals") {
 		names, known := globalNames[kind]
 		if !known {
 			panic(Problem{Text: "'Globals' section is invalid. '" + kind + "' is not supported. Must be one of the following values - ['Api', 'CapacityProvider', 'Function', 'HttpApi', 'LayerVersion', 'SimpleTable', 'StateMachine', 'WebSocketApi']"})
@@ -43,7 +43,7 @@ func (t *transform) globals() {
 		if !ok {
 			panic(Problem{Text: "'Globals' section is invalid. Value of ${section} must be a dictionary"})
 		}
-		for _, name := range keys(values) {
+		for _, name := range t.keys(values, "Globals", kind) {
 			if !strings.Contains(" "+names+" ", " "+name+" ") {
 				panic(Problem{Text: "'Globals' section is invalid. '" + name + "' is not a supported property of '" + kind + "'. Must be one of the following values - ['" + strings.Join(strings.Fields(names), "', '") + "']"})
 			}

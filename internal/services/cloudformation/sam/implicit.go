@@ -71,7 +71,7 @@ type attachments struct {
 // wrong ends it.
 func (a *attachments) events(id string, r object) {
 	events, _ := properties(r)["Events"].(object)
-	for _, name := range hashOrder(keys(events)) {
+	for _, name := range hashOrder(a.t.keys(events, "Resources", id, "Properties", "Events")) {
 		e, ok := events[name].(object)
 		if !ok || e["Type"] != a.kind {
 			continue

@@ -7,7 +7,7 @@ import "strings"
 //
 //	any str int bool map list  of that type
 //	strs items maps            a list of strings, of strings or maps, of maps
-//	table records              a map of anything, a map of maps
+//	table strings records      a map of anything, of strings, of maps
 //	enum:A:B                   one of these strings
 //	str|map                    one of several kinds
 //
@@ -36,19 +36,19 @@ const httpAPIProperties propertyKinds = "__MANAGE_SWAGGER=any Name=any StageName
 
 const connectorProperties propertyKinds = "*Source=table *Destination=map|maps *Permissions=strs"
 
-const tableProperties propertyKinds = "PointInTimeRecoverySpecification=any PrimaryKey=table ProvisionedThroughput=table TableName=str|map Tags=map SSESpecification=map"
+const tableProperties propertyKinds = "PointInTimeRecoverySpecification=any PrimaryKey=strings ProvisionedThroughput=table TableName=str|map Tags=map SSESpecification=map"
 
 const layerProperties propertyKinds = "LayerName=str|map Description=str PublishLambdaVersion=bool *ContentUri=str|map CompatibleArchitectures=items CompatibleRuntimes=items " +
 	"LicenseInfo=str RetentionPolicy=str"
 
 // check refuses properties that are unknown, missing or of the wrong kind.
 func (m *macro) check(kinds propertyKinds) {
-	kinds.check(m.props, m.res["Type"].(string), func(name, text string) { refuseProperty(m.id, name, "%s", text) })
+	kinds.check(m.props, m.t.keys(m.props, "Resources", m.id, "Properties"), m.res["Type"].(string), func(name, text string) { refuseProperty(m.id, name, "%s", text) })
 }
 
-func (kinds propertyKinds) check(props object, of string, refuse func(name, text string)) {
+func (kinds propertyKinds) check(props object, order []string, of string, refuse func(name, text string)) {
 	known := " " + strings.ReplaceAll(string(kinds), "*", "")
-	for _, name := range keys(props) {
+	for _, name := range order {
 		if !strings.Contains(known, " "+name+"=") {
 			refuse(name, "property "+name+" not defined for resource of type "+of)
 		}
@@ -94,7 +94,7 @@ func fits(v any, kinds string) bool {
 func fitsOne(v any, kind string) bool {
 	switch v := v.(type) {
 	case object:
-		return kind == "map" || kind == "table" || kind == "records" && all(v, "map")
+		return kind == "map" || kind == "table" || kind == "records" && all(v, "map") || kind == "strings" && all(v, "str")
 	case []any:
 		switch kind {
 		case "list":

@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -23,9 +24,9 @@ type Input struct {
 	// Local lets paths of this disk through where a deployment needs packages in
 	// S3: the result shows the path, as a template does before it is packaged.
 	Local bool
-	// Order are the logical ids as the template has them one after the other: what
-	// is wrong is told in this order. Without it they are sorted.
-	Order []string
+	// Keys returns the keys of the map at a path as the template's text has them one
+	// after the other: what is wrong is told in this order. Without it they are sorted.
+	Keys func(path ...string) []string
 }
 
 // Error is a template that the transform refuses, with everything that is wrong.
@@ -112,8 +113,10 @@ type transform struct {
 // error is an *Error.
 func Transform(doc map[string]any, in Input) (map[string]any, error) {
 	t := &transform{in: in, doc: clone(doc).(object), refs: map[string]string{}, moved: map[string]string{}, connected: map[string][]string{}, place: map[string]int{}}
-	for i, id := range in.Order {
-		t.place[id] = i
+	if in.Keys != nil {
+		for i, id := range in.Keys("Resources") {
+			t.place[id] = i
+		}
 	}
 	t.managed = managedPolicies(in.Partition)
 	for name, arn := range in.Managed {
@@ -296,6 +299,24 @@ func (t *transform) order() []string {
 func (t *transform) ids() []string {
 	out := keys(t.src)
 	sort.SliceStable(out, func(i, j int) bool { return t.before(out[i], out[j]) })
+	return out
+}
+
+// keys are the keys of m in the order of the template's text, where m is at path;
+// those that the text does not have come last.
+func (t *transform) keys(m object, path ...string) []string {
+	out := keys(m)
+	if t.in.Keys == nil {
+		return out
+	}
+	order := t.in.Keys(path...)
+	slices.SortStableFunc(out, func(a, b string) int {
+		i, j := slices.Index(order, a), slices.Index(order, b)
+		if i < 0 || j < 0 {
+			return cmp.Compare(j, i) // the known one first
+		}
+		return cmp.Compare(i, j)
+	})
 	return out
 }
 

@@ -14,7 +14,7 @@ const stateMachineProperties propertyKinds = "Definition=map DefinitionUri=str|m
 func (m *macro) stateMachine() {
 	p := m.props
 	props := object{
-		"StateMachineName": or(p["Name"]), "StateMachineType": or(p["Type"]), "LoggingConfiguration": or(p["Logging"]), "TracingConfiguration": or(p["Tracing"]),
+		"StateMachineName": p["Name"], "StateMachineType": p["Type"], "LoggingConfiguration": p["Logging"], "TracingConfiguration": p["Tracing"],
 		"Tags": m.machineTags(),
 	}
 	substitutions, _ := clone(p["DefinitionSubstitutions"]).(object)
