@@ -12,24 +12,17 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/background"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudcontrol"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 )
 
 // plane carries the requests out.
 type plane struct {
-	ctx  context.Context
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	*background.Runner
 
 	mu   sync.Mutex
 	jobs map[string]context.CancelFunc // by request token
-	halt bool
-}
-
-func (p *plane) init() {
-	p.ctx, p.stop = context.WithCancel(context.Background())
-	p.jobs = map[string]context.CancelFunc{}
 }
 
 func (p *plane) cancelJob(token string) {
@@ -41,68 +34,30 @@ func (p *plane) cancelJob(token string) {
 }
 
 // Stop implements call.Worker. Requests under way go on at the next start.
-func (s *Service) Stop(ctx context.Context) error {
-	p := &s.plane
-	p.mu.Lock()
-	p.halt = true
-	p.mu.Unlock()
-	p.stop()
-	done := make(chan struct{})
-	go func() { p.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (s *Service) Stop(ctx context.Context) error { return s.plane.Stop(ctx) }
 
 // launch carries a request out in the background. as is who it acts as; nil takes
 // the stored identity.
 func (s *Service) launch(sc scope, token string, as *call.As) <-chan struct{} {
 	p := &s.plane
-	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(p.Context())
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.halt {
-		close(done)
-		return done
-	}
-	ctx, cancel := context.WithCancel(p.ctx)
 	p.jobs[token] = cancel
-	p.wg.Add(1)
-	go func() {
-		defer p.wg.Done()
+	p.mu.Unlock()
+	return p.Go(func(context.Context) {
+		defer cancel()
 		// An error of the store leaves the request for the next start.
 		_ = s.carryOut(ctx, sc, token, as)
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		delete(p.jobs, token)
-		p.mu.Unlock()
-		cancel()
-		close(done)
-	}()
-	return done
+	})
 }
 
 func (s *Service) resume(ctx context.Context) error {
-	type left struct {
-		scope
-		token string
-	}
-	var all []left
-	err := s.d.Store.View(ctx, func(rd data.Reader) error {
-		for p, err := range rd.Scan(runningPrefix(), data.PrefixEnd(runningPrefix()), false) {
-			if err != nil {
-				return err
-			}
-			if parts, ok := data.Parts(p.Key); ok && len(parts) == 4 {
-				all = append(all, left{scope{parts[1], parts[2]}, parts[3]})
-			}
-		}
-		return nil
-	})
+	all, err := background.Left(ctx, s.d.Store, runningPrefix())
 	for _, l := range all {
-		s.launch(l.scope, l.token, nil)
+		s.launch(scope{l.Account, l.Region}, l.ID, nil)
 	}
 	return err
 }
@@ -124,11 +79,11 @@ func (s *Service) carryOut(ctx context.Context, sc scope, token string, as *call
 	if t != nil {
 		err = s.do(ctx, r, t, s.handlerRequest(r, as))
 	}
-	if s.plane.ctx.Err() != nil {
-		return s.plane.ctx.Err() // to be taken up
+	if s.plane.Context().Err() != nil {
+		return s.plane.Context().Err() // to be taken up
 	}
 	cancelled := ctx.Err() != nil
-	return s.d.Store.Update(s.plane.ctx, func(tx data.Txn) error {
+	return s.d.Store.Update(s.plane.Context(), func(tx data.Txn) error {
 		r.At = s.d.Clock.Now()
 		switch f := fault.As(err); {
 		case err == nil:

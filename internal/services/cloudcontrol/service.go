@@ -8,6 +8,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/background"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudcontrol"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/ids"
@@ -38,7 +39,7 @@ type Service struct {
 // New makes the room.
 func New(d Deps) *Service {
 	s := &Service{d: d}
-	s.plane.init()
+	s.plane = plane{Runner: background.New(), jobs: map[string]context.CancelFunc{}}
 	s.types = sync.OnceValue(func() map[string]*resource.Type {
 		m := map[string]*resource.Type{}
 		for _, t := range d.Types() {

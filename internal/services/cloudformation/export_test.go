@@ -1,4 +1,6 @@
 package cloudformation
 
+import "context"
+
 // Settle waits for the operations that are under way.
-func (s *Service) Settle() { s.plane.wg.Wait() }
+func (s *Service) Settle() { _ = s.plane.Wait(context.Background()) }

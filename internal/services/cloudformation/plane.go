@@ -11,6 +11,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/background"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/intrinsic"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
@@ -21,12 +22,10 @@ const parallel = 32
 
 // plane runs the stack operations.
 type plane struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	*background.Runner
 
 	mu   sync.Mutex
-	jobs map[string]chan struct{} // by stack id; closed at the end
+	jobs map[string]<-chan struct{} // by stack id; closed at the end
 	// runs are the updates that can be cancelled, by stack id.
 	runs map[string]*run
 	// left is what interrupted creations had made, by stack and logical id, as
@@ -34,24 +33,16 @@ type plane struct {
 	left map[[2]string]resource.State
 	// signals wake who waits for signals, by stack and logical id.
 	signals map[[2]string]chan struct{}
-	halt    bool
 }
 
 func (p *plane) init() {
-	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.jobs, p.runs, p.left = map[string]chan struct{}{}, map[string]*run{}, map[[2]string]resource.State{}
+	p.Runner = background.New()
+	p.jobs, p.runs, p.left = map[string]<-chan struct{}{}, map[string]*run{}, map[[2]string]resource.State{}
 }
 
 // Stop implements call.Worker. Operations that are under way stop between two
 // steps and go on at the next start.
-func (s *Service) Stop(ctx context.Context) error {
-	p := &s.plane
-	p.mu.Lock()
-	p.halt = true
-	p.mu.Unlock()
-	p.cancel()
-	return s.Wait(ctx)
-}
+func (s *Service) Stop(ctx context.Context) error { return s.plane.Stop(ctx) }
 
 // launch carries on with a stack's operation in the background. as is who it
 // acts as; nil takes the stored one.
@@ -63,43 +54,27 @@ func (s *Service) launch(sc scope, id string, as *call.As) <-chan struct{} {
 // takes what runs under the id already for the same.
 func (s *Service) spawn(id string, join bool, operate func(context.Context) error) <-chan struct{} {
 	p := &s.plane
-	done := make(chan struct{})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.halt {
-		close(done) // the next start takes it up
-		return done
-	}
 	if now := p.jobs[id]; join && now != nil {
 		return now
 	}
-	p.jobs[id] = done
-	p.wg.Add(1)
-	go func() {
-		defer p.wg.Done()
+	var done <-chan struct{}
+	done = p.Go(func(ctx context.Context) {
 		// An error of the store leaves the operation for the next start.
-		_ = operate(p.ctx)
+		_ = operate(ctx)
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		if p.jobs[id] == done {
 			delete(p.jobs, id)
 		}
-		p.mu.Unlock()
-		close(done)
-	}()
+	})
+	p.jobs[id] = done
 	return done
 }
 
 // Wait returns once no stack operation is under way, or with ctx's error.
-func (s *Service) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { s.plane.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (s *Service) Wait(ctx context.Context) error { return s.plane.Wait(ctx) }
 
 // linger waits a moment for the end of an operation.
 func (s *Service) linger(ctx context.Context, done <-chan struct{}) {
@@ -115,28 +90,13 @@ func (s *Service) linger(ctx context.Context, done <-chan struct{}) {
 
 // resume takes up what the last run left.
 func (s *Service) resume(ctx context.Context) error {
-	type left struct {
-		scope
-		id string
-	}
-	var all []left
-	err := s.view(ctx, func(rd data.Reader) error {
-		for p, err := range rd.Scan(runningPrefix(), data.PrefixEnd(runningPrefix()), false) {
-			if err != nil {
-				return err
-			}
-			if parts, ok := data.Parts(p.Key); ok && len(parts) == 4 {
-				all = append(all, left{scope{parts[1], parts[2]}, parts[3]})
-			}
-		}
-		return nil
-	})
+	all, err := background.Left(ctx, s.d.Store, runningPrefix())
 	if err != nil {
 		return err
 	}
 	var half []broken
 	for _, l := range all {
-		b, err := s.broken(ctx, l.scope, l.id)
+		b, err := s.broken(ctx, scope{l.Account, l.Region}, l.ID)
 		if err != nil {
 			return err
 		}
@@ -144,7 +104,7 @@ func (s *Service) resume(ctx context.Context) error {
 	}
 	s.search(ctx, half)
 	for _, l := range all {
-		s.launch(l.scope, l.id, nil)
+		s.launch(scope{l.Account, l.Region}, l.ID, nil)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package codedeploy
 
+import "context"
+
 // Settle waits for the deployments that are under way.
-func (s *Service) Settle() { s.plane.wg.Wait() }
+func (s *Service) Settle() { _ = s.plane.Wait(context.Background()) }
 
 // ParseAppSpec is parseAppSpec, for its tests.
 var ParseAppSpec = parseAppSpec

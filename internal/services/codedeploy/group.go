@@ -2,6 +2,8 @@ package codedeploy
 
 import (
 	"context"
+	"reflect"
+	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
@@ -36,7 +38,23 @@ type settings struct {
 	alarms       *api.AlarmConfiguration
 	style        *api.DeploymentStyle
 	triggers     int
-	foreign      map[string]bool // members that are of other platforms, by whether they are set
+	foreign      string // a member that is set and of other platforms, "" if there is none
+}
+
+// foreign finds a member of either input that is set and of other platforms.
+func foreign(in any) string {
+	v := reflect.ValueOf(in).Elem()
+	for _, name := range []string{
+		"AutoScalingGroups", "BlueGreenDeploymentConfiguration", "Ec2DeploymentOptions", "Ec2TagFilters", "Ec2TagSet", "EcsServices", "LoadBalancerInfo",
+		"OnPremisesInstanceTagFilters", "OnPremisesTagSet", "OutdatedInstancesStrategy", "TerminationHookEnabled",
+	} {
+		x := v.FieldByName(name)
+		off, is := x.Interface().(*bool)
+		if !x.IsZero() && !(x.Kind() == reflect.Slice && x.Len() == 0) && !(is && !*off) {
+			return strings.ToLower(name[:1]) + name[1:]
+		}
+	}
+	return ""
 }
 
 // noAlarms refuses alarms, which nothing would watch.
@@ -85,10 +103,8 @@ func lambdaStyle() *api.DeploymentStyle {
 
 // apply puts the settings into a group.
 func (in *settings) apply(rd data.Reader, sc scope, g *groupRecord) error {
-	for _, name := range sortedKeys(in.foreign) {
-		if in.foreign[name] {
-			return api.InvalidInputException("%s is not supported: it is for instances or ECS services, of which this platform has none", name)
-		}
+	if in.foreign != "" {
+		return api.InvalidInputException("%s is not supported: it is for instances or ECS services, of which this platform has none", in.foreign)
 	}
 	if err := noAlarms(in.alarms); err != nil {
 		return err
@@ -129,12 +145,7 @@ func (s *Service) createDeploymentGroup(ctx context.Context, rq *call.Authorized
 	g := &groupRecord{V: version, ID: s.d.IDs.UUID(), Application: application, Name: name, Config: "CodeDeployDefault.LambdaAllAtOnce", Tags: m}
 	set := &settings{
 		config: in.DeploymentConfigName, role: in.ServiceRoleArn, rollback: in.AutoRollbackConfiguration, alarms: in.AlarmConfiguration,
-		style: in.DeploymentStyle, triggers: len(in.TriggerConfigurations), foreign: map[string]bool{
-			"ec2TagFilters": len(in.Ec2TagFilters) > 0, "ec2TagSet": in.Ec2TagSet != nil, "onPremisesInstanceTagFilters": len(in.OnPremisesInstanceTagFilters) > 0,
-			"onPremisesTagSet": in.OnPremisesTagSet != nil, "autoScalingGroups": len(in.AutoScalingGroups) > 0, "outdatedInstancesStrategy": in.OutdatedInstancesStrategy != nil,
-			"blueGreenDeploymentConfiguration": in.BlueGreenDeploymentConfiguration != nil, "loadBalancerInfo": in.LoadBalancerInfo != nil, "ecsServices": len(in.EcsServices) > 0,
-			"ec2DeploymentOptions": in.Ec2DeploymentOptions != nil, "terminationHookEnabled": opt.Val(in.TerminationHookEnabled),
-		},
+		style: in.DeploymentStyle, triggers: len(in.TriggerConfigurations), foreign: foreign(in),
 	}
 	err = s.d.Store.Update(ctx, func(tx data.Txn) error {
 		if _, err := sc.application(tx, application); err != nil {
@@ -174,12 +185,7 @@ func (s *Service) updateDeploymentGroup(ctx context.Context, rq *call.Authorized
 	}
 	set := &settings{
 		config: in.DeploymentConfigName, role: in.ServiceRoleArn, rollback: in.AutoRollbackConfiguration, alarms: in.AlarmConfiguration,
-		style: in.DeploymentStyle, triggers: len(in.TriggerConfigurations), foreign: map[string]bool{
-			"ec2TagFilters": len(in.Ec2TagFilters) > 0, "ec2TagSet": in.Ec2TagSet != nil, "onPremisesInstanceTagFilters": len(in.OnPremisesInstanceTagFilters) > 0,
-			"onPremisesTagSet": in.OnPremisesTagSet != nil, "autoScalingGroups": len(in.AutoScalingGroups) > 0, "outdatedInstancesStrategy": in.OutdatedInstancesStrategy != nil,
-			"blueGreenDeploymentConfiguration": in.BlueGreenDeploymentConfiguration != nil, "loadBalancerInfo": in.LoadBalancerInfo != nil, "ecsServices": len(in.EcsServices) > 0,
-			"ec2DeploymentOptions": in.Ec2DeploymentOptions != nil, "terminationHookEnabled": opt.Val(in.TerminationHookEnabled),
-		},
+		style: in.DeploymentStyle, triggers: len(in.TriggerConfigurations), foreign: foreign(in),
 	}
 	return &api.UpdateDeploymentGroupOutput{}, s.d.Store.Update(ctx, func(tx data.Txn) error {
 		g, err := sc.group(tx, application, name)

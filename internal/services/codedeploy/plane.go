@@ -9,6 +9,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/background"
 	api "github.com/tierra-cloud/tierra/internal/gen/codedeploy"
 	"github.com/tierra-cloud/tierra/internal/gen/lambda"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
@@ -16,18 +17,10 @@ import (
 
 // plane drives the deployments.
 type plane struct {
-	ctx  context.Context
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	*background.Runner
 
 	mu   sync.Mutex
 	news map[string]chan struct{} // by deployment; a signal that its record changed
-	halt bool
-}
-
-func (p *plane) init() {
-	p.ctx, p.stop = context.WithCancel(context.Background())
-	p.news = map[string]chan struct{}{}
 }
 
 // wake lets a deployment look at its record.
@@ -41,35 +34,17 @@ func (p *plane) wake(id string) {
 }
 
 // Stop implements call.Worker. Deployments go on at the next start.
-func (s *Service) Stop(ctx context.Context) error {
-	p := &s.plane
-	p.mu.Lock()
-	p.halt = true
-	p.mu.Unlock()
-	p.stop()
-	done := make(chan struct{})
-	go func() { p.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (s *Service) Stop(ctx context.Context) error { return s.plane.Stop(ctx) }
 
 // launch drives a deployment in the background until it is over.
 func (s *Service) launch(sc scope, id string) {
-	p := &s.plane
+	p, news := &s.plane, make(chan struct{}, 1)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.halt {
-		return // the next start takes it up
-	}
-	news := make(chan struct{}, 1)
 	p.news[id] = news
-	p.wg.Go(func() {
+	p.mu.Unlock()
+	p.Go(func(ctx context.Context) {
 		// An error of the store leaves the deployment for the next start.
-		next, _ := s.drive(p.ctx, sc, id, news)
+		next, _ := s.drive(ctx, sc, id, news)
 		p.mu.Lock()
 		delete(p.news, id)
 		p.mu.Unlock()
@@ -80,24 +55,9 @@ func (s *Service) launch(sc scope, id string) {
 }
 
 func (s *Service) resume(ctx context.Context) error {
-	type left struct {
-		scope
-		id string
-	}
-	var all []left
-	err := s.d.Store.View(ctx, func(rd data.Reader) error {
-		for p, err := range rd.Scan(runningPrefix(), data.PrefixEnd(runningPrefix()), false) {
-			if err != nil {
-				return err
-			}
-			if parts, ok := data.Parts(p.Key); ok && len(parts) == 4 {
-				all = append(all, left{scope{parts[1], parts[2]}, parts[3]})
-			}
-		}
-		return nil
-	})
+	all, err := background.Left(ctx, s.d.Store, runningPrefix())
 	for _, l := range all {
-		s.launch(l.scope, l.id)
+		s.launch(scope{l.Account, l.Region}, l.ID)
 	}
 	return err
 }

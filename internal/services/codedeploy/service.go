@@ -5,6 +5,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/data/background"
 	api "github.com/tierra-cloud/tierra/internal/gen/codedeploy"
 	"github.com/tierra-cloud/tierra/internal/kernel/clock"
 	"github.com/tierra-cloud/tierra/internal/kernel/ids"
@@ -27,9 +28,7 @@ type Service struct {
 
 // New makes the room.
 func New(d Deps) *Service {
-	s := &Service{d: d}
-	s.plane.init()
-	return s
+	return &Service{d: d, plane: plane{Runner: background.New(), news: map[string]chan struct{}{}}}
 }
 
 // Model implements call.Service.
