@@ -54,6 +54,9 @@ func (s *Service) createAlias(ctx context.Context, rq *call.Authorized, in *api.
 	if err != nil {
 		return nil, err
 	}
+	if err := checkAliasName(*in.Name); err != nil {
+		return nil, err
+	}
 	weights, err := checkWeights(*in.FunctionVersion, in.RoutingConfig)
 	if err != nil {
 		return nil, err
@@ -83,6 +86,9 @@ func (s *Service) getAlias(ctx context.Context, rq *call.Authorized, in *api.Get
 	if err != nil {
 		return nil, err
 	}
+	if err := checkAliasName(*in.Name); err != nil {
+		return nil, err
+	}
 	f, err := s.existing(ctx, k, "")
 	if err != nil {
 		return nil, err
@@ -97,6 +103,9 @@ func (s *Service) getAlias(ctx context.Context, rq *call.Authorized, in *api.Get
 func (s *Service) updateAlias(ctx context.Context, rq *call.Authorized, in *api.UpdateAliasRequest) (*api.AliasConfiguration, error) {
 	k, err := unqualified(rq, in.FunctionName)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkAliasName(*in.Name); err != nil {
 		return nil, err
 	}
 	revision := s.ids.UUID()
@@ -136,6 +145,9 @@ func (s *Service) updateAlias(ctx context.Context, rq *call.Authorized, in *api.
 func (s *Service) deleteAlias(ctx context.Context, rq *call.Authorized, in *api.DeleteAliasRequest) (*call.None, error) {
 	k, err := unqualified(rq, in.FunctionName)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkAliasName(*in.Name); err != nil {
 		return nil, err
 	}
 	_, err = s.change(ctx, k, func(t data.Txn, f *function) error {

@@ -62,6 +62,9 @@ func (s *Service) setEventInvoke(ctx context.Context, rq *call.Authorized, in *a
 		return nil, err
 	}
 	q = asyncKey(q)
+	if in.MaximumRetryAttempts == nil && in.MaximumEventAgeInSeconds == nil && in.DestinationConfig == nil {
+		return nil, api.InvalidParameterValueException("You must specify at least one of error handling or destination setting.")
+	}
 	if d := in.DestinationConfig; d != nil {
 		if err := checkDestinations(k, d); err != nil {
 			return nil, err

@@ -436,11 +436,11 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 				return err
 			}
 			gone = []*version{f.versions[q]}
-			if f.rec.Provisioned[q] != nil {
-				delete(f.rec.Provisioned, q)
-				if err := put(t, k.record(), f.rec); err != nil {
-					return err
-				}
+			delete(f.rec.Provisioned, q)
+			delete(f.rec.Policies, q)
+			delete(f.rec.Async, q)
+			if err := put(t, k.record(), f.rec); err != nil {
+				return err
 			}
 		} else {
 			for q := range f.rec.URLs {

@@ -10,7 +10,7 @@ func TestScripts(t *testing.T) {
 	if architecture() != "x86_64" {
 		t.Skip("the scripts name the architecture x86_64")
 	}
-	for _, name := range []string{"functions", "permissions", "layers", "urls"} {
+	for _, name := range []string{"functions", "permissions", "layers", "urls", "mistakes"} {
 		t.Run(name, func(t *testing.T) {
 			calltest.Script(t, "testdata/"+name+".txt", newStand(t).World, nil)
 		})

@@ -78,7 +78,7 @@ var (
 	runtimes = []string{
 		"nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x",
 		"python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
-		"java17", "java21", "java25", "ruby3.2", "ruby3.3", "ruby3.4",
+		"java17", "java21", "java25", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0",
 		"provided.al2", "provided.al2023",
 	}
 	// otherRuntimes are not run here as managed runtimes; what they are named
@@ -223,6 +223,22 @@ func (r *refused) check() error {
 		setting{"CapacityProviderConfig", r.capacity != nil},
 		setting{"DurableConfig", r.durable != nil},
 	)
+}
+
+// aliasPattern is what the name of an alias is made of; a number would be a version.
+// It is of a dialect of regular expressions that the constraints of models are not
+// checked with.
+const aliasPattern = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)"
+
+func checkAliasName(name string) error {
+	allowed := func(r rune) bool {
+		return r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	digit := func(r rune) bool { return '0' <= r && r <= '9' }
+	if strings.TrimFunc(name, digit) == "" || strings.ContainsFunc(name, func(r rune) bool { return !allowed(r) }) {
+		return violation(name, "name", "Member must satisfy regular expression pattern: "+aliasPattern)
+	}
+	return nil
 }
 
 // checkWeights checks the routing of an alias to version.
