@@ -91,3 +91,34 @@ func TestTransformRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestTransformTellsWhere names the file, the line and the column of what is wrong.
+func TestTransformTellsWhere(t *testing.T) {
+	path := file(t, "Transform: AWS::Serverless-2016-10-31\nResources:\n  T:\n    Type: AWS::Serverless::SimpleTable\n    Properties:\n      Zoo: 1\n")
+	if _, err := run(t, "transform", path); err == nil || !strings.HasSuffix(err.Error(), "property Zoo not defined for resource of type AWS::Serverless::SimpleTable ("+path+":6:7)") {
+		t.Errorf("got %v", err)
+	}
+	path = file(t, "a: [\n")
+	if _, err := run(t, "transform", path); err == nil || !strings.Contains(err.Error(), "("+path+":") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := run(t, "transform"); err == nil || !strings.Contains(err.Error(), "one TEMPLATE") {
+		t.Errorf("without a template: %v", err)
+	}
+}
+
+// TestTransformParameters takes values with commas and equals signs in them.
+func TestTransformParameters(t *testing.T) {
+	path := file(t, `Transform: AWS::Serverless-2016-10-31
+Parameters: {Query: {Type: String}, Zones: {Type: CommaDelimitedList}}
+Resources:
+  L: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: s3://b/k, Description: !Ref Query}}
+`)
+	out, err := run(t, "transform", path, "--parameter", "Query=a=1,b=2", "--parameter", "Zones=p,q")
+	if err != nil || !strings.Contains(out, `"Description": "a=1,b=2"`) {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := run(t, "transform", path, "--parameter", "Query"); err == nil || !strings.Contains(err.Error(), "K=V") {
+		t.Errorf("a parameter without a value: %v", err)
+	}
+}
