@@ -133,6 +133,9 @@ func (e *event) bucket() {
 	} else {
 		bucket["DependsOn"] = dependOn(bucket["DependsOn"], permission)
 	}
+	if tags, _ := e.macro.props["Tags"].(object); truthy(e.macro.props["PropagateTags"]) && len(tags) > 0 && props["Tags"] == nil {
+		props["Tags"] = tagList(tags)
+	}
 	kinds, isList := e.props["Events"].([]any)
 	if !isList {
 		kinds = []any{e.props["Events"]}

@@ -54,7 +54,11 @@ func (t *transform) globals() {
 		kind, _ := typeOf(r)
 		values, ok := all[strings.TrimPrefix(kind, prefix)].(object)
 		if ok && strings.HasPrefix(kind, prefix) {
-			r["Properties"] = merge(globalsFor(id, r, values), properties(r))
+			shared := globalsFor(id, r, values)
+			if kind == prefix+"Function" && properties(r)["Architectures"] != nil {
+				delete(shared, "Architectures") // a function has one: the lists are not joined
+			}
+			r["Properties"] = merge(shared, properties(r))
 		}
 	}
 	for _, r := range t.src {

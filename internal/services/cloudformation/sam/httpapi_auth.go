@@ -78,6 +78,11 @@ func (m *macro) httpAuthorizers(auth object) map[string]*authorizer {
 
 func (m *macro) httpAuthorizer(name string, config object) *authorizer {
 	function := config["FunctionArn"] != nil
+	if v := config["EnableFunctionDefaultPermissions"]; v != nil {
+		if _, ok := v.(bool); !ok {
+			refuse(m.id, "Property 'Authorizers.%s.EnableFunctionDefaultPermissions' should be a boolean.", name)
+		}
+	}
 	if v := config["AuthorizationScopes"]; v != nil {
 		if _, ok := v.([]any); !ok {
 			refuse(m.id, "AuthorizationScopes must be a list.")
@@ -139,11 +144,14 @@ func (a *authorizer) definition3(partition string) object {
 	}
 	var sources []any
 	for _, s := range [][2]string{{"Headers", "$request.header."}, {"QueryStrings", "$request.querystring."}, {"StageVariables", "$stageVariables."}, {"Context", "$context."}} {
-		list, _ := identity[s[0]].([]any)
+		list, ok := identity[s[0]].([]any)
+		if !ok && truthy(identity[s[0]]) {
+			refuse(a.id, "Property 'Authorizers.%s.Identity.%s' should be a list.", a.name, s[0])
+		}
 		for i, v := range list {
 			text, ok := v.(string)
 			if !ok {
-				refuse(a.id, "Property 'Auth.Authorizers.%s.Identity.%s[%d]' should be a string.", a.name, s[0], i)
+				refuse(a.id, "Property 'Authorizers.%s.Identity.%s[%d]' should be a string.", a.name, s[0], i)
 			}
 			sources = append(sources, s[1]+text)
 		}

@@ -465,7 +465,7 @@ func (m *macro) propagate() {
 		r := m.t.out[id].(object)
 		switch r["Type"] {
 		case "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
-			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine":
+			"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::DomainName", "AWS::ApiGateway::DomainNameV2", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::IoT::TopicRule", "AWS::StepFunctions::StateMachine":
 			properties(r)["Tags"] = tagList(tags)
 		}
 	}
