@@ -19,12 +19,13 @@ type Processors struct {
 	mu        sync.Mutex
 	at        time.Time // of the last look
 	idle, all uint64
-	spare     float64 // the part of the time that was idle, of late; 1 if that is not known
+	known     bool
+	spare     float64 // the part of the time that was idle of late, if that is known
 }
 
 // NewProcessors watches this machine's.
 func NewProcessors(c clock.Clock) *Processors {
-	return &Processors{clock: c, times: processorTimes, spare: 1}
+	return &Processors{clock: c, times: processorTimes}
 }
 
 // A look tells about the time since the last one, if that is not too short for the
@@ -35,25 +36,24 @@ const (
 )
 
 // Busy reports that hardly any processor time was to spare lately, by whomever it
-// was used. It is false where, or while, that is not known.
-func (p *Processors) Busy() bool {
+// was used; known is false where, or while, that is not known.
+func (p *Processors) Busy() (busy, known bool) {
 	const hardly = 1. / 8
 	now := p.clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	since := now.Sub(p.at)
-	if since < lookAfter {
-		return p.spare <= hardly
+	if since := now.Sub(p.at); since >= lookAfter {
+		idle, all, ok := p.times()
+		part := float64(idle-p.idle) / float64(all-p.all)
+		switch {
+		case !ok || since >= lookBefore || all <= p.all || idle < p.idle:
+			p.known = false
+		case p.known: // one look alone counts few ticks
+			p.spare += (part - p.spare) / 4
+		default:
+			p.known, p.spare = true, part
+		}
+		p.at, p.idle, p.all = now, idle, all
 	}
-	idle, all, ok := p.times()
-	switch {
-	case !ok || since >= lookBefore || all <= p.all || idle < p.idle:
-		p.spare = 1
-	case p.spare == 1:
-		p.spare = float64(idle-p.idle) / float64(all-p.all)
-	default: // one look alone counts few ticks
-		p.spare += (float64(idle-p.idle)/float64(all-p.all) - p.spare) / 4
-	}
-	p.at, p.idle, p.all = now, idle, all
-	return p.spare <= hardly
+	return p.known && p.spare <= hardly, p.known
 }

@@ -381,7 +381,7 @@ func TestNested(t *testing.T) {
 func TestNoProcessorToSpare(t *testing.T) {
 	var busy atomic.Bool
 	busy.Store(true)
-	st := newStand(t, func(d *Deps) { d.Busy = busy.Load })
+	st := newStand(t, func(d *Deps) { d.Busy = func() (bool, bool) { return busy.Load(), true } })
 	st.custom(t, "f", func(in *api.CreateFunctionRequest) { in.Timeout = new(int32(900)) })
 	var came atomic.Int32
 	release := make(chan struct{})
@@ -412,7 +412,7 @@ func TestNoProcessorToSpare(t *testing.T) {
 	}
 	send()
 	until(func() bool { _, waiting := look(); return waiting == 1 })
-	for range patiences / 2 {
+	for range starting / 2 {
 		st.Clock.Advance(patience)
 	}
 	if total, waiting := look(); total != soft || waiting != 1 {

@@ -20,6 +20,7 @@ type pool struct {
 	total   int            // with those that start, and provisioned ones
 	starts  int            // that are under way because an event waits
 	waiting []*waiter
+	freed   uint64 // how often an environment has come free, or is new
 	retired bool
 
 	provision
@@ -39,17 +40,19 @@ type grant struct {
 
 // patience is how long an event waits for a busy environment to come free
 // before another one is started, once there are as many as the cores can use.
-// Where events usually take less than that, it waits for about as long as a start
-// takes: a busy environment will be free sooner than a new one is there. While the
-// processors have nothing to spare it waits on: another process would only take
-// time from the others, the more so as it starts, which would make more events
-// wait. And so it does while as many as the cores can use are starting, or while
-// there is no memory for another one. All is bounded, as functions may wait for
-// each other.
+// While the processors have nothing to spare it waits on: another process would
+// only take time from the others, the more so as it starts, which would make more
+// events wait. While it is not known whether they have, it waits for about as long
+// as a start takes if events usually take less than a patience: a busy environment
+// will be free sooner than a new one is there. In both cases one must have come free
+// in the time of a start: where none does, they may be waiting for this event. It
+// also waits on while as many as the cores can use are starting, or while there is
+// no memory for another one. All is bounded, as functions may wait for each other.
 const (
 	patience  = 10 * time.Millisecond
 	starting  = 20  // patiences that a start takes
-	patiences = 100 // at the most
+	patiences = 100 // at the most, but for those that start
+	ever      = 10 * patiences
 )
 
 // note takes the duration of an event into account, and the most memory that its
@@ -71,8 +74,10 @@ func (p *pool) note(e *environment, d time.Duration, peak int64) {
 
 // patient reports whether an event that has waited n patiences is to wait on.
 func (p *pool) patient(n int) bool {
-	if busy := p.ps.p.deps.Busy; busy != nil && busy() {
-		return n < patiences
+	if look := p.ps.p.deps.Busy; look != nil {
+		if busy, known := look(); known {
+			return busy && n < patiences
+		}
 	}
 	usual := time.Duration(p.usual.Load())
 	return n < starting && usual > 0 && usual < patience
@@ -118,7 +123,8 @@ func (p *pool) take(ctx context.Context) (*environment, error) {
 // what was to come free may end instead, so it looks again and again. The error
 // says why it waits no longer.
 func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) {
-	waited, poor := 0, false // poor: there was no memory
+	waited, poor := 0, false     // poor: there was no memory
+	freed, still := uint64(0), 0 // still: for how many patiences none came free
 	for n := 1; ; n++ {
 		if start {
 			err := p.begin(w)
@@ -139,6 +145,9 @@ func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) 
 		waited++
 		patient := p.patient(waited)
 		p.mu.Lock()
+		if still++; p.freed != freed {
+			freed, still = p.freed, 0
+		}
 		switch {
 		case !slices.Contains(p.waiting, w):
 			start = false // it is granted in this moment
@@ -147,7 +156,7 @@ func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) 
 		case poor && n < patiences && n&(n-1) != 0:
 			start = false // to look for memory takes time, so that is done ever more rarely
 		default:
-			start = waited >= patiences || p.total < p.soft || p.starts < p.ps.p.soft && !patient
+			start = p.total < p.soft || p.starts < p.ps.p.soft && !(patient && still < starting) || waited >= ever
 		}
 		if start {
 			p.count(1)
@@ -240,6 +249,7 @@ func (p *pool) give(e *environment) {
 
 // lay is give; p is locked.
 func (p *pool) lay(e *environment, now time.Time) {
+	p.freed++
 	if !e.usable(now) || e.provisioned && p.have > p.want {
 		p.drop(e)
 		return

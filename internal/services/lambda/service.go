@@ -61,8 +61,9 @@ type Deps struct {
 	Idle time.Duration
 	// Cores is how many processors functions share; 0 means all.
 	Cores int
-	// Busy reports that the processors have no time to spare; nil: that is not known.
-	Busy func() bool
+	// Busy reports whether the processors have no time to spare, if that is known;
+	// nil: it is not.
+	Busy func() (busy, known bool)
 	// Memory is what all environments may hold together, in bytes; 0 is no limit.
 	Memory int64
 }
