@@ -203,11 +203,7 @@ func Start(ctx context.Context, cfg Config) (*Environment, error) {
 	proc, err := cfg.Launcher.Launch(ctx, spec)
 	if err != nil {
 		e.closeTransports()
-		var exec *sandbox.ExecError
-		if errors.As(err, &exec) {
-			return nil, &InitError{Type: typeEntry, Message: fmt.Sprintf("fork/exec %s: %v", exec.Program, exec.Err)}
-		}
-		return nil, err
+		return nil, launchError(err)
 	}
 	e.proc = proc
 	if err := e.started(proc); err != nil {
@@ -309,6 +305,8 @@ func (e *Environment) notReady(ctx context.Context, cfg Config, err error) error
 	}
 	st, werr := e.end()
 	switch {
+	case errors.As(werr, new(*sandbox.DirError)):
+		return launchError(werr)
 	case werr != nil && len(e.proc.Members()) > 0:
 		return &InitError{Type: typeEntry, Message: fmt.Sprintf("fork/exec %s: %v", cfg.Runtime.argv(cfg)[0], werr)}
 	case werr != nil:

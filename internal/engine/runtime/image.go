@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -118,6 +119,19 @@ func listExtensions(r *os.Root, at string, f *os.File, found map[string]bool) er
 			is = false
 		}
 		found[e.Name()] = is
+	}
+	return err
+}
+
+// launchError says what is wrong with the program or its folder, if it is that.
+func launchError(err error) error {
+	var exec *sandbox.ExecError
+	if errors.As(err, &exec) {
+		return &InitError{Type: typeEntry, Message: fmt.Sprintf("fork/exec %s: %v", exec.Program, exec.Err)}
+	}
+	var dir *sandbox.DirError
+	if errors.As(err, &dir) {
+		return &InitError{Type: typeWorkingDir, Message: fmt.Sprintf("chdir %s: %v", dir.Dir, dir.Err)}
 	}
 	return err
 }

@@ -126,12 +126,14 @@ type Result struct {
 
 // Error types of the environment itself, in AWS's words.
 const (
-	typeExit      = "Runtime.ExitError"
-	typeTimedOut  = "Sandbox.Timedout"
-	typeTooLarge  = "Function.ResponseSizeTooLarge"
-	typeEntry     = "Runtime.InvalidEntrypoint"
-	typeProtocol  = "Runtime.InvalidResponse"
-	typeOtherInit = "Runtime.Unknown"
+	typeExit     = "Runtime.ExitError"
+	typeTimedOut = "Sandbox.Timedout"
+	typeTooLarge = "Function.ResponseSizeTooLarge"
+	typeEntry    = "Runtime.InvalidEntrypoint"
+	// typeWorkingDir is of an image's working directory that is not there.
+	typeWorkingDir = "Runtime.InvalidWorkingDir"
+	typeProtocol   = "Runtime.InvalidResponse"
+	typeOtherInit  = "Runtime.Unknown"
 )
 
 // ErrNotDelivered is returned by Invoke when the environment ended before it

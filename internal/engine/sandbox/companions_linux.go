@@ -99,7 +99,11 @@ func (p *plan) become(s *script, prog Program, files, member int) {
 	if dir == "" {
 		dir = "/"
 	}
-	s.call("entering "+dir, unix.SYS_CHDIR, s.str(dir))
+	enter := s.call(enteringDir+dir, unix.SYS_CHDIR, s.str(dir))
+	s.optional(enter)
+	p.tell(s, 'D', member, scratch, 8)
+	s.call("ending", unix.SYS_EXIT_GROUP, 127)
+	s.onZero(enter, len(s.steps))
 	s.call("hiding descriptors", unix.SYS_CLOSE_RANGE, 3+files, everyDescriptor, unix.CLOSE_RANGE_CLOEXEC)
 	last := p.search(s, prog)
 	s.optional(s.call(prog.Argv[0], unix.SYS_EXECVE, s.str(last), s.strs(prog.Argv), s.strs(prog.Env)))
@@ -127,9 +131,9 @@ func (p *process) gather(plan *plan, files []*os.File) (childs, mine []*os.File,
 		}
 		childs, mine = append(childs, w), append(mine, r)
 		plan.kept.outputs = append(plan.kept.outputs, len(files)+1+i)
-		p.members = append(p.members, &Member{output: r, done: make(chan struct{})})
+		p.members = append(p.members, &Member{dir: plan.spec.Companions[i].Dir, output: r, done: make(chan struct{})})
 	}
-	p.members = append(p.members, &Member{done: make(chan struct{})})
+	p.members = append(p.members, &Member{dir: plan.spec.Dir, done: make(chan struct{})})
 	return childs, mine, nil
 }
 
@@ -173,6 +177,8 @@ func (p *process) heard(msg []byte) bool {
 		close(m.done)
 	case msg[0] == 'L' && len(msg) == 10:
 		m.err = syscall.Errno(-int64(binary.LittleEndian.Uint64(msg[2:])))
+	case msg[0] == 'D' && len(msg) == 10:
+		m.err = &DirError{m.dir, syscall.Errno(-int64(binary.LittleEndian.Uint64(msg[2:])))}
 	default:
 		return false
 	}

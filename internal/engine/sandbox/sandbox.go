@@ -87,6 +87,7 @@ const MaxCompanions = 10
 
 // Member is one program of a sandbox with several.
 type Member struct {
+	dir    string
 	output *os.File
 	done   chan struct{} // closed when the fields below are final
 	status ExitStatus
@@ -285,6 +286,20 @@ func (e *ExecError) Error() string { return "executing " + e.Program + ": " + e.
 
 // Unwrap returns the system's answer.
 func (e *ExecError) Unwrap() error { return e.Err }
+
+// DirError tells that a sandbox was made but its program's working folder could
+// not be entered.
+type DirError struct {
+	// Dir is its path inside.
+	Dir string
+	// Err is the system's answer.
+	Err error
+}
+
+func (e *DirError) Error() string { return "entering " + e.Dir + ": " + e.Err.Error() }
+
+// Unwrap returns the system's answer.
+func (e *DirError) Unwrap() error { return e.Err }
 
 // Report is what a probe of the host found.
 type Report struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -169,8 +170,14 @@ func (s *script) failure(report []byte) error {
 	if s.steps[i].words[0] == unix.SYS_EXECVE {
 		return &ExecError{s.steps[i].what, errno}
 	}
+	if dir, ok := strings.CutPrefix(s.steps[i].what, enteringDir); ok && s.steps[i].words[0] == unix.SYS_CHDIR {
+		return &DirError{dir, errno}
+	}
 	return fmt.Errorf("%s: %w", s.steps[i].what, errno)
 }
+
+// enteringDir begins what a step does that enters the program's working folder.
+const enteringDir = "entering the working folder "
 
 // The first step of every script closes descriptor 0, so whatever is opened
 // after it is descriptor 0 until it is closed again.

@@ -294,7 +294,7 @@ func (p *plan) execute(s *script) {
 	if dir == "" {
 		dir = "/"
 	}
-	s.call("entering "+dir, unix.SYS_CHDIR, s.str(dir))
+	s.call(enteringDir+dir, unix.SYS_CHDIR, s.str(dir))
 	if p.probe {
 		s.call("ending", unix.SYS_EXIT_GROUP, 0)
 		return
