@@ -28,6 +28,7 @@ const about = `A serverless cloud on your own ground.
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second Ctrl-C ends it at once
 	if err := commands().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "tierra: "+err.Error())
 		stop()

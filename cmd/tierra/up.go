@@ -146,9 +146,12 @@ func (c *upCmd) run(ctx context.Context) error {
 				Note: func(id, step string) { out.Step("Building " + id + ": " + step) },
 			},
 			Report: out, Path: path, Stack: cmp.Or(c.stack, config.Stack, stackName(path)), Parameters: config.Parameters, Account: s.Account,
-			Debug: c.debug,
+			Debug: c.debug, Tags: config.Tags, Role: config.Role,
 		}
 		stack, err := u.Deploy(ctx)
+		if ctx.Err() != nil {
+			return nil // it was told to stop meanwhile
+		}
 		if err != nil {
 			return err
 		}

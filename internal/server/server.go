@@ -262,10 +262,11 @@ func (s *Server) Secrets() *Secrets { return s.secrets }
 // Board has the rooms.
 func (s *Server) Board() *call.Board { return s.board }
 
-// Services are the services' names in the endpoints of AWS, sorted: "dynamodb".
+// Services are the services' names, sorted, as they begin the names of AWS's endpoints: "dynamodb".
 func (s *Server) Services() (names []string) {
 	for _, r := range s.board.Services() {
-		names = append(names, r.Model().EndpointPrefix)
+		// "api.ecr" is ecr to everybody.
+		names = append(names, strings.TrimPrefix(r.Model().EndpointPrefix, "api."))
 	}
 	slices.Sort(names)
 	return names
@@ -423,8 +424,8 @@ func (s *Server) pages() http.Handler {
 	}
 	health := func(w http.ResponseWriter, _ *http.Request) {
 		services := map[string]string{}
-		for _, r := range s.board.Services() {
-			services[r.Model().EndpointPrefix] = "running"
+		for _, name := range s.Services() {
+			services[name] = "running"
 		}
 		answer(w, map[string]any{"services": services, "edition": "tierra", "version": s.config.Version})
 	}

@@ -84,6 +84,7 @@ type Deployment struct {
 	TemplateURL string // in the place of Template, unless it is ""
 	Parameters  map[string]string
 	Tags        map[string]string
+	Role        string // as whom CloudFormation acts; "": as the caller
 	Protect     bool // termination protection
 	// Changes is told what will happen to a stack that is there, before it does;
 	// nil: nobody.
@@ -139,6 +140,9 @@ func (c *Client) Deploy(ctx context.Context, d Deployment, progress func(Event))
 		v.Set("TemplateURL", d.TemplateURL)
 	} else {
 		v.Set("TemplateBody", d.Template)
+	}
+	if d.Role != "" {
+		v.Set("RoleARN", d.Role)
 	}
 	i := 0
 	for k, val := range d.Tags {

@@ -48,6 +48,8 @@ type Up struct {
 	Text       string // the template itself, if it is not in a file; its paths start from the folder Path
 	Stack      string
 	Parameters map[string]string
+	Tags       map[string]string // of the stack
+	Role       string            // as whom CloudFormation acts; "": as the caller
 	Account    string
 	Debug      string // the function that is built for a debugger, by its logical id or its name
 
@@ -81,7 +83,7 @@ func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
 	}
 	u.Report.Step("Deploying the stack " + u.Stack)
 	began := time.Now()
-	d := client.Deployment{Stack: u.Stack, Template: text, Parameters: u.Parameters, Changes: u.Report.Changes}
+	d := client.Deployment{Stack: u.Stack, Template: text, Parameters: u.Parameters, Tags: u.Tags, Role: u.Role, Changes: u.Report.Changes}
 	if len(text) > client.MaxTemplateBody {
 		if d.TemplateURL, err = u.template(ctx, text); err != nil {
 			return nil, fmt.Errorf("upload the template: %w", err)
@@ -90,7 +92,7 @@ func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
 	stack, err := u.Client.Deploy(ctx, d, u.Report.Event)
 	unchanged := errors.Is(err, client.ErrNoChange)
 	if err != nil && !unchanged {
-		return nil, err
+		return nil, placed(app.path, err)
 	}
 	if unchanged {
 		u.Report.Done("The stack " + u.Stack + " is up to date")
@@ -116,6 +118,19 @@ func (u *Up) Deploy(ctx context.Context) (*client.Stack, error) {
 	return stack, nil
 }
 
+// placed is an error of a template with its place as editors follow it: path:line:column.
+func placed(path string, err error) error {
+	var line, column int
+	_, at, ok := strings.Cut(err.Error(), "(line ")
+	if !ok {
+		return err
+	}
+	if _, serr := fmt.Sscanf(at, "%d, column %d)", &line, &column); serr != nil {
+		return err // these words are of something else
+	}
+	return fmt.Errorf("%s:%d:%d: %w", path, line, column, err)
+}
+
 func (u *Up) read() (*application, error) {
 	path, text := filepath.Join(u.Path, names[0]), []byte(u.Text)
 	if u.Text == "" {
@@ -129,7 +144,7 @@ func (u *Up) read() (*application, error) {
 	}
 	app, err := parse(path, text)
 	if err != nil {
-		return nil, err
+		return nil, placed(path, err)
 	}
 	for i := range app.functions {
 		f := &app.functions[i]

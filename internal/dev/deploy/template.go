@@ -63,7 +63,7 @@ func Find(path string) (string, error) {
 func parse(path string, text []byte) (*application, error) {
 	node, err := template.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -21,6 +21,8 @@ type Config struct {
 	Stack      string
 	Region     string
 	Parameters map[string]string
+	Tags       map[string]string
+	Role       string // role_arn: as whom CloudFormation acts
 	// Unused are the settings that a deployment would act on and this one does not.
 	Unused []string
 }
@@ -38,7 +40,7 @@ var meaningless = map[string]bool{
 // for all commands, from the file beside a template. A folder without a file
 // gives an empty Config; an environment that is named and not there is an error.
 func Load(dir, environment string) (*Config, error) {
-	c := &Config{Parameters: map[string]string{}}
+	c := &Config{Parameters: map[string]string{}, Tags: map[string]string{}}
 	var tables map[string]map[string]any
 	for _, name := range []string{"samconfig.toml", "samconfig.yaml", "samconfig.yml"} {
 		path := filepath.Join(dir, name)
@@ -106,8 +108,14 @@ func (c *Config) take(table map[string]any) error {
 			c.Stack = fmt.Sprint(v)
 		case "region":
 			c.Region = fmt.Sprint(v)
+		case "role_arn":
+			c.Role = fmt.Sprint(v)
 		case "parameter_overrides":
-			if err := c.overrides(v); err != nil {
+			if err := pairs(k, v, c.Parameters); err != nil {
+				return err
+			}
+		case "tags":
+			if err := pairs(k, v, c.Tags); err != nil {
 				return err
 			}
 		default:
@@ -119,15 +127,15 @@ func (c *Config) take(table map[string]any) error {
 	return nil
 }
 
-// overrides reads parameter_overrides: a text or a list of "Name=Value", of the
-// older "ParameterKey=Name,ParameterValue=Value", or a map.
-func (c *Config) overrides(v any) error {
+// pairs reads parameter_overrides or tags into a map: a text or a list of
+// "Name=Value", of the older "ParameterKey=Name,ParameterValue=Value", or a map.
+func pairs(setting string, v any, to map[string]string) error {
 	var all []string
 	switch v := v.(type) {
 	case string:
 		var err error
 		if all, err = words(v); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", setting, err)
 		}
 	case []any:
 		for _, x := range v {
@@ -135,23 +143,23 @@ func (c *Config) overrides(v any) error {
 		}
 	case map[string]any:
 		for k, x := range v {
-			c.Parameters[k] = fmt.Sprint(x)
+			to[k] = fmt.Sprint(x)
 		}
 	}
 	for _, w := range all {
 		if rest, ok := strings.CutPrefix(w, "ParameterKey="); ok {
 			k, value, ok := strings.Cut(rest, ",ParameterValue=")
 			if !ok {
-				return fmt.Errorf("parameter_overrides: %q has no ParameterValue", w)
+				return fmt.Errorf("%s: %q has no ParameterValue", setting, w)
 			}
-			c.Parameters[k] = value
+			to[k] = value
 			continue
 		}
 		k, value, ok := strings.Cut(w, "=")
 		if !ok || k == "" {
-			return fmt.Errorf("parameter_overrides: %q is not Name=Value", w)
+			return fmt.Errorf("%s: %q is not Name=Value", setting, w)
 		}
-		c.Parameters[k] = value
+		to[k] = value
 	}
 	return nil
 }
@@ -187,7 +195,7 @@ func words(s string) ([]string, error) {
 		}
 	}
 	if quote != 0 || escaped {
-		return nil, fmt.Errorf("parameter_overrides: a quote is not closed")
+		return nil, errors.New("a quote is not closed")
 	}
 	if inside {
 		out = append(out, b.String())

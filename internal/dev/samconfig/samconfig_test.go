@@ -20,6 +20,8 @@ stack_name = "shop"
 capabilities = "CAPABILITY_IAM"
 parameter_overrides = "Stage=\"dev one\" Size=3 ParameterKey=Old,ParameterValue=\"a b\" Empty="
 disable_rollback = true
+tags = "team=one owner=\"some body\""
+role_arn = "arn:aws:iam::000000000000:role/deployer"
 no_progressbar = false
 
 [prod.deploy.parameters]
@@ -48,6 +50,7 @@ func TestLoad(t *testing.T) {
 		want             Config
 	}{
 		{dir, "", Config{Stack: "shop", Region: "eu-west-1", Unused: []string{"disable_rollback"},
+			Tags: map[string]string{"team": "one", "owner": "some body"}, Role: "arn:aws:iam::000000000000:role/deployer",
 			Parameters: map[string]string{"Stage": "dev one", "Size": "3", "Old": "a b", "Empty": ""}}},
 		{dir, "prod", Config{Stack: "shop-prod", Parameters: map[string]string{"Stage": "prod", "Name": "with space"}}},
 		{inYAML, "prod", Config{Stack: "shop-prod", Parameters: map[string]string{"Stage": "prod", "Name": "with space"}}},
@@ -58,6 +61,9 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		got.Path = ""
+		if c.want.Tags == nil {
+			c.want.Tags = map[string]string{}
+		}
 		if !reflect.DeepEqual(*got, c.want) {
 			t.Errorf("%s: got %+v, want %+v", c.environment, *got, c.want)
 		}
@@ -97,7 +103,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c := &Config{Parameters: map[string]string{}}
+		c := &Config{Parameters: map[string]string{}, Tags: map[string]string{}}
 		for _, table := range tables {
 			_ = c.take(table) // whatever it says
 		}

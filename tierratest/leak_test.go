@@ -1,0 +1,63 @@
+package tierratest_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tierra-cloud/tierra/tierratest"
+)
+
+// TestNothingIsLeft holds that a test's end leaves neither goroutines nor processes
+// nor files of its server. It is not parallel, so that no other test has a server.
+func TestNothingIsLeft(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	before := runtime.NumGoroutine()
+	t.Run("server", func(t *testing.T) {
+		s := tierratest.Start(t)
+		rs, err := s.HTTP().Get(s.Deploy(t, "../examples/tickets")["Api"] + "/tickets")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rs.Body.Close()
+		if rs.StatusCode != http.StatusOK {
+			t.Error(rs.Status)
+		}
+		if runtime.GOOS == "linux" && children(t) == "" {
+			t.Error("functions run, and there is no process of theirs")
+		}
+	})
+	deadline := time.Now().Add(30 * time.Second)
+	for runtime.NumGoroutine() > before || children(t) != "" {
+		if time.Now().After(deadline) {
+			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+			t.Fatalf("there were %d goroutines and are %d; the processes [%s] are left", before, runtime.NumGoroutine(), children(t))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	left, err := os.ReadDir(temporary)
+	if err != nil || len(left) > 0 {
+		t.Errorf("files are left: %v, %v", left, err)
+	}
+}
+
+// children are the ids of this process's children, where the system tells them.
+func children(t *testing.T) string {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := ""
+	for _, p := range paths {
+		text, _ := os.ReadFile(p) // its thread may have ended
+		all += string(text)
+	}
+	return strings.TrimSpace(all)
+}
