@@ -17,6 +17,13 @@
 // by name. What there is no room for fails the stack later, by the type that it became.
 //
 // What a template gets wrong is told in AWS's words, resource by resource in the
-// order in which the transform works on them: functions and state machines, APIs, the
-// rest, connectors; among these in the template's order.
+// order in which the transform works on them: functions, state machines, APIs, the
+// rest, connectors; among these in the template's order, or in that of a hash table
+// (see hashOrder) where the template has a REST API.
+//
+// Where AWS's transform loses something, this one keeps it: the tags of a bucket of
+// its own whose function propagates tags, the records of other APIs in the zone of a
+// WebSocket API, the fraction of a capacity provider's ratio of memory, the Sync of a
+// resolver. Two routes of a WebSocket API that would have the same logical id, and a
+// private domain's Route53 without an endpoint to point at, are refused.
 package sam
