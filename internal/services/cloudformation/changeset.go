@@ -159,7 +159,7 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 		Stack: id, StackName: name, Description: opt.Val(in.Description), Type: kind, OnFailure: opt.Val(in.OnStackFailure),
 		Status: api.ChangeSetStatusCreateComplete, Execute: api.ExecutionStatusAvailable, Created: s.d.Clock.Now(),
 		Spec: *spec, Template: p.tmpl.Description, Token: opt.Val(in.ClientToken),
-		Nests: opt.Val(in.IncludeNestedStacks),
+		Nests: opt.Val(in.IncludeNestedStacks), Adopts: opt.Val(in.ImportExistingResources),
 	}
 	if c.Changes, err = p.compare(recs, prior, spec); err != nil {
 		return nil, err
@@ -253,7 +253,7 @@ func (s *Service) describeChangeSet(ctx context.Context, rq *call.Authorized, in
 		ChangeSetName: new(c.Name), ChangeSetId: new(c.ID), StackId: new(c.Stack), StackName: new(c.StackName), Description: opt.NonZero(c.Description),
 		Parameters: shownParams(&c.Spec), CreationTime: new(c.Created), ExecutionStatus: new(c.Execute), Status: new(c.Status), StatusReason: opt.NonZero(c.Reason),
 		NotificationARNs: []string{}, RollbackConfiguration: &api.RollbackConfiguration{}, Capabilities: c.Spec.Capabilities, Tags: tagList(c.Spec.Tags),
-		Changes: []api.Change{}, IncludeNestedStacks: new(c.Nests), OnStackFailure: opt.NonZero(c.OnFailure),
+		Changes: []api.Change{}, IncludeNestedStacks: new(c.Nests), ImportExistingResources: new(c.Adopts), OnStackFailure: opt.NonZero(c.OnFailure),
 		ParentChangeSetId: opt.NonZero(c.Parent), RootChangeSetId: opt.NonZero(c.Root),
 	}
 	for i := from; i < to; i++ {

@@ -37,6 +37,10 @@ type changeDetail struct {
 // Values that come from resources that are made anew are not known; what depends
 // on them is "Dynamic", as with CloudFormation.
 func (p *plan) compare(recs map[string]*resourceRecord, prior, spec *specRecord) ([]change, error) {
+	why, err := p.reasons(prior, spec)
+	if err != nil {
+		return nil, err
+	}
 	tagged := prior != nil && !sameTags(prior.Tags, spec.Tags)
 	state := map[string]*existing{} // known after the update: as it is, or changed in place
 	moved := map[string]bool{}      // changed in place, so that attributes may change
@@ -64,6 +68,8 @@ func (p *plan) compare(recs map[string]*resourceRecord, prior, spec *specRecord)
 			d.Before, d.After = plainText(rec.echoed()[name]), plainText(shows[name])
 			if d.Evaluation == api.EvaluationTypeStatic {
 				sure = append(sure, name)
+				c.Details = append(c.Details, why.each(d, id, name)...)
+				continue
 			}
 			c.Details = append(c.Details, d)
 		}
@@ -183,10 +189,6 @@ func (p *plan) detail(id, name string, t *resource.Type, old, props map[string]a
 			d.Recreation = api.RequiresRecreationConditionally
 		}
 		d.Source, d.Cause = p.cause(raw)
-	} else if m, ok := raw.(map[string]any); ok && len(m) == 1 {
-		if ref, ok := m["Ref"].(string); ok && p.tmpl.Parameters[ref] != nil {
-			d.Source, d.Cause = api.ChangeSourceParameterReference, ref
-		}
 	}
 	return d
 }

@@ -255,6 +255,7 @@ type changeSetRecord struct {
 	Changes                 []change
 	Import                  map[string]string `json:",omitempty"` // identifiers by logical id
 	Token                   string
+	Adopts                  bool `json:",omitempty"` // it takes in what exists
 	// Nests says that nested stacks have change sets too. Parent and Root are those
 	// that such a one belongs to, "" for the root itself.
 	Nests        bool   `json:",omitempty"`
