@@ -151,6 +151,35 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
+// TestPartOfProcessor: Go programs that have less than a processor use one.
+func TestPartOfProcessor(t *testing.T) {
+	for _, c := range []struct {
+		family string
+		memory int64
+		env    []string
+		want   string
+	}{
+		{"provided", 128 << 20, nil, "1"},
+		{"image", 1768 << 20, nil, "1"},
+		{"go", 128 << 20, []string{"GOMAXPROCS=4"}, "4"},
+		{"provided", 1769 << 20, nil, ""},
+		{"provided", 0, nil, ""},
+		{"python", 128 << 20, nil, ""},
+		{"java", 128 << 20, nil, ""},
+	} {
+		cfg := Config{Runtime: Choice{Family: c.family}, Memory: c.memory, Env: c.env}
+		got := ""
+		for _, kv := range cfg.environ("") {
+			if v, ok := strings.CutPrefix(kv, "GOMAXPROCS="); ok {
+				got += v
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v: got %q", c, got)
+		}
+	}
+}
+
 func TestInvocationCheck(t *testing.T) {
 	for _, inv := range []*Invocation{{RequestID: "a\r\nb"}, {TraceID: "a\nb"}, {FunctionARN: "\x00"}} {
 		if inv.check() == nil {

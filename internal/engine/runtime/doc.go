@@ -10,6 +10,7 @@
 // it is a loopback port: the clients send no secret, so connections are told
 // apart by the host's user that the sandbox alone has; where the server is an
 // ordinary user's, all processes of that user can reach it.
+// Whoever has an event reads the answer from the connection himself (httpturn.go).
 //
 // Node.js and Python run on bootstraps of our own (bootstrap/), which speak
 // length-framed messages over a socket that is their descriptor 3 (framed.go).
@@ -46,6 +47,13 @@
 // In an environment that was started ahead, /proc/self/environ and
 // /proc/self/cmdline are those of the start, and its control group is not named
 // after the function.
+//
+// Programs of a function's own (custom runtimes, images) have GOMAXPROCS=1 where
+// the function has less than the memory that comes with one processor and does not
+// set that variable itself; AWS does not set it.
+//
+// A runtime that has answered an event and then asks on the same connection for
+// anything but the next one is answered with the next event.
 //
 // Lines are cut at 256 KiB less 26 bytes, what an event of CloudWatch Logs
 // holds; what is written without a line feed ends with the invocation.

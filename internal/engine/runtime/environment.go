@@ -502,6 +502,21 @@ func (cfg *Config) mounts() []sandbox.Mount {
 	return m
 }
 
+// wholeProcessor is the memory that comes with one processor.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+const wholeProcessor = 1769 << 20
+
+// partOfProcessor tells whether the function is a program of its own that has less
+// than a processor. Spread over several, a Go program takes half as much time again
+// for each event, to wake one thread by another.
+func (cfg *Config) partOfProcessor() bool {
+	switch cfg.Runtime.Family {
+	case "provided", "go", "image":
+		return cfg.Memory > 0 && cfg.Memory < wholeProcessor
+	}
+	return false
+}
+
 // environ is the environment: defaults that the function may override, its
 // own, and what is not its to say.
 func (cfg *Config) environ(api string) []string {
@@ -517,6 +532,9 @@ func (cfg *Config) environ(api string) []string {
 		}
 	}
 	set("LANG=C.UTF-8", "TZ=:UTC", "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin", "LD_LIBRARY_PATH=/var/task:/var/task/lib:/opt/lib")
+	if cfg.partOfProcessor() {
+		set("GOMAXPROCS=1")
+	}
 	set(cfg.Runtime.env...)
 	set(cfg.Env...)
 	set("LAMBDA_TASK_ROOT="+taskRoot, "LAMBDA_RUNTIME_DIR="+runtimeRoot, "_HANDLER="+cfg.Handler)

@@ -50,19 +50,28 @@ type httpAPI struct {
 	ext   *extensions
 	aside bool
 
-	// parked holds the connection whose next is not answered yet.
-	parked chan *parkedNext
+	// parked holds the connection whose next is not answered yet. Whoever takes it
+	// out reads it from then on (httpturn.go).
+	parked chan *httpConn
 	first  chan struct{} // closed at the first next
 	failed chan error    // the init error
 	gone   <-chan struct{}
 	over   <-chan struct{}
+	shut   chan struct{} // closed by close
 
 	mu      sync.Mutex
 	state   apiState
 	current *exchange
-	conns   map[net.Conn]bool
-	closed  bool
-	serving sync.WaitGroup
+	// reading is the connection that roundTrip reads; woken tells that it was made
+	// to look up from it. kept is the one that it has read for the last event.
+	reading, kept *httpConn
+	woken         bool
+	conns         map[net.Conn]bool
+	closed        bool
+	// serving is how many connections are read by goroutines of their own; quiet is
+	// closed when there are none any more, if somebody waits for that.
+	serving int
+	quiet   chan struct{}
 }
 
 // exchange is one event that the runtime has.
@@ -72,19 +81,19 @@ type exchange struct {
 	result chan *Result
 }
 
-// parkedNext is an unanswered next.
+// parkedNext is an extension's unanswered next.
 type parkedNext struct {
 	conn     net.Conn
 	answered chan struct{} // closed when the answer has been written
-	ext      *extensions   // it is an extension's
+	ext      *extensions
 }
 
 // newHTTPAPI listens on the host's loopback interface, or leaves that to the
 // sandbox when the network is private.
 func newHTTPAPI(c clock.Clock, network sandbox.Network) (*httpAPI, error) {
 	a := &httpAPI{
-		clock: c, parked: make(chan *parkedNext, 1), first: make(chan struct{}), failed: make(chan error, 1), conns: map[net.Conn]bool{},
-		where: fmt.Sprintf("127.0.0.1:%d", privatePort),
+		clock: c, parked: make(chan *httpConn, 1), first: make(chan struct{}), failed: make(chan error, 1), shut: make(chan struct{}),
+		conns: map[net.Conn]bool{}, where: fmt.Sprintf("127.0.0.1:%d", privatePort),
 	}
 	if network == sandbox.NetworkPrivate {
 		return a, nil
@@ -112,6 +121,7 @@ func (a *httpAPI) started(p sandbox.Process) error {
 		return errors.New("the sandbox gave no listener for the Runtime API")
 	}
 	go a.accept()
+	go a.watch()
 	return nil
 }
 
@@ -132,13 +142,16 @@ func (a *httpAPI) accept() {
 			return
 		}
 		a.conns[c] = true
-		a.serving.Go(func() { a.serve(c) })
+		a.serveAside(newHTTPConn(c), nil)
 		a.mu.Unlock()
 	}
 }
 
 func (a *httpAPI) close() {
 	a.mu.Lock()
+	if !a.closed {
+		close(a.shut)
+	}
 	a.closed = true
 	conns := a.conns
 	a.conns = map[net.Conn]bool{}
@@ -172,52 +185,23 @@ func (a *httpAPI) ready() error {
 // settle waits, after the runtime has ended, until what it sent before has been
 // read. A connection of somebody else may stay open, so the wait is short.
 func (a *httpAPI) settle() {
-	done := make(chan struct{})
-	go func() {
-		a.serving.Wait()
-		close(done)
-	}()
+	a.mu.Lock()
+	if a.serving == 0 {
+		a.mu.Unlock()
+		return
+	}
+	quiet := make(chan struct{})
+	a.quiet = quiet
+	a.mu.Unlock()
 	select {
-	case <-done:
+	case <-quiet:
 	case <-a.clock.After(settleTime):
 	}
 }
 
-// roundTrip implements transport.
-func (a *httpAPI) roundTrip(inv *Invocation) (*Result, bool, error) {
-	var p *parkedNext
-	select {
-	case p = <-a.parked:
-	case <-a.gone:
-		return nil, false, ErrNotDelivered
-	}
-	x := &exchange{id: inv.RequestID, stream: inv.Stream, result: make(chan *Result, 1)}
-	a.mu.Lock()
-	a.state, a.current = stateRunning, x
-	a.mu.Unlock()
-	err := writeEvent(p.conn, inv)
-	close(p.answered)
-	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", ErrNotDelivered, err)
-	}
-	select {
-	case res := <-x.result:
-		return res, true, nil
-	case <-a.gone:
-		a.settle()
-		select {
-		case res := <-x.result:
-			return res, false, nil
-		default:
-			return nil, false, io.EOF
-		}
-	}
-}
-
 // writeEvent answers a next.
-func writeEvent(c net.Conn, inv *Invocation) error {
-	b := make([]byte, 0, 512+min(len(inv.Payload), copyBelow))
-	b = append(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
+func (c *httpConn) writeEvent(inv *Invocation) error {
+	b := append(c.out[:0], "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
 	b = append(b, inv.RequestID...)
 	if !inv.Deadline.IsZero() {
 		b = append(b, "\r\nLambda-Runtime-Deadline-Ms: "...)
@@ -238,11 +222,13 @@ func writeEvent(c net.Conn, inv *Invocation) error {
 	b = strconv.AppendInt(b, int64(len(inv.Payload)), 10)
 	b = append(b, "\r\n\r\n"...)
 	if len(inv.Payload) <= copyBelow {
-		_, err := c.Write(append(b, inv.Payload...))
+		c.out = append(b, inv.Payload...)
+		_, err := c.conn.Write(c.out)
 		return err
 	}
+	c.out = b
 	bufs := net.Buffers{b, inv.Payload}
-	_, err := bufs.WriteTo(c)
+	_, err := bufs.WriteTo(c.conn)
 	return err
 }
 
@@ -262,67 +248,84 @@ func oneLine(s string) string {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// serve answers the requests of one connection, one after the other.
-func (a *httpAPI) serve(c net.Conn) {
-	h := newHTTPConn(c)
-	defer func() {
-		c.Close()
+// serveAside has a connection served by a goroutine of its own; a is locked.
+func (a *httpAPI) serveAside(h *httpConn, last *parkedNext) {
+	a.serving++
+	go func() {
+		lent := a.serve(h, last)
+		if !lent {
+			h.conn.Close()
+		}
 		a.mu.Lock()
-		delete(a.conns, c)
-		a.mu.Unlock()
+		defer a.mu.Unlock()
+		if !lent {
+			delete(a.conns, h.conn)
+		}
+		if a.serving--; a.serving == 0 && a.quiet != nil {
+			close(a.quiet)
+			a.quiet = nil
+		}
 	}()
-	var last *parkedNext
-	defer func() { a.unpark(last) }()
+}
+
+// serve answers the requests of one connection, one after the other, until its end
+// or until it is lent to who answers a next. last is an extension's next that was
+// read from it before.
+func (a *httpAPI) serve(h *httpConn, last *parkedNext) (lent bool) {
+	defer func() {
+		if last != nil {
+			last.ext.unpark(last)
+		}
+	}()
 	for {
 		r, err := h.head()
 		if last != nil {
 			// What was sent before the answer to next is pipelined: its turn
-			// comes after that answer. If the runtime hung up, nobody needs it.
+			// comes after that answer. If the extension hung up, nobody needs it.
 			if err != nil {
-				return
+				return false
 			}
 			select {
 			case <-last.answered:
-			case <-a.end(last):
-				return
+			case <-a.over:
+				return false
 			}
 		}
-		if err == nil {
-			r.stream = a.streamOf(r)
-			err = h.body(r, MaxPayload)
+		if !a.rest(h, r, err) {
+			return false
 		}
-		if err != nil {
-			var he *httpError
-			if errors.As(err, &he) {
-				writeError(c, he.status, "BadRequest", he.reason, true)
-			}
-			return
-		}
-		last = a.handle(c, r)
-		if r.close && last == nil {
-			return
+		if last, lent = a.handle(h, r); lent || r.close && last == nil {
+			return lent
 		}
 	}
 }
 
-// end is closed when nobody waits for the answer to a next any more.
-func (a *httpAPI) end(p *parkedNext) <-chan struct{} {
-	if p.ext != nil {
-		return a.over
+// rest reads the rest of a request, whose head was read or not, and reports whether
+// there is one. What cannot be understood is refused.
+func (a *httpAPI) rest(h *httpConn, r *httpRequest, err error) bool {
+	if err == nil {
+		r.stream = a.streamOf(r)
+		err = h.body(r, MaxPayload)
 	}
-	return a.gone
+	var he *httpError
+	if errors.As(err, &he) {
+		writeError(h.conn, he.status, "BadRequest", he.reason, true)
+	}
+	return err == nil
 }
 
-// handle acts on one request. It returns the request if it is a next that waits for an event.
-func (a *httpAPI) handle(c net.Conn, r *httpRequest) *parkedNext {
+// handle acts on one request. If that is a next its connection is lent to who will
+// answer it; p is an extension's next that waits for an event.
+func (a *httpAPI) handle(h *httpConn, r *httpRequest) (p *parkedNext, lent bool) {
+	c := h.conn
 	path, _, _ := strings.Cut(r.path, "?")
 	if p, ok := a.extensionRequest(c, r, path); ok {
-		return p
+		return p, false
 	}
 	what, ok := strings.CutPrefix(path, apiRoot)
 	if !ok || a.aside {
 		writeError(c, 404, "NotFound", "there is nothing at "+path, r.close)
-		return nil
+		return nil, false
 	}
 	want := "POST"
 	if what == "invocation/next" {
@@ -339,53 +342,51 @@ func (a *httpAPI) handle(c net.Conn, r *httpRequest) *parkedNext {
 	case r.method != want:
 		writeError(c, 405, "MethodNotAllowed", path+" is asked for with "+want, r.close)
 	case want == "GET":
-		return a.next(c, r)
+		return nil, a.next(h, r)
 	case what == "init/error":
 		a.initError(c, r)
 	default:
-		a.answer(c, r, id, verb == "error")
+		a.answer(h, r, id, verb == "error")
 	}
-	return nil
+	return nil, false
 }
 
-func (a *httpAPI) next(c net.Conn, r *httpRequest) *parkedNext {
+// next lends the connection to who has the next event.
+func (a *httpAPI) next(h *httpConn, r *httpRequest) (lent bool) {
 	a.mu.Lock()
 	from := a.state
+	if from == stateReady && a.forget() {
+		from = stateResponded
+	}
 	if from != stateStarting && from != stateResponded {
 		a.mu.Unlock()
-		refuseTransition(c, from, stateReady, r.close)
-		return nil
+		refuseTransition(h.conn, from, stateReady, r.close)
+		return false
 	}
-	p := &parkedNext{conn: c, answered: make(chan struct{})}
 	a.state = stateReady
-	a.parked <- p // has room: in state Ready there is no other
+	a.parked <- h // has room: in state Ready there is no other
+	a.wake(h)
 	a.mu.Unlock()
 	if from == stateStarting {
 		close(a.first)
 	}
-	return p
+	return true
 }
 
-// unpark forgets a next whose connection has ended before it was answered.
-func (a *httpAPI) unpark(p *parkedNext) {
-	if p == nil {
-		return
-	}
-	if p.ext != nil {
-		p.ext.unpark(p)
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// forget forgets a next whose connection has ended before it was answered, and
+// reports whether there was one; a is locked.
+func (a *httpAPI) forget() bool {
 	select {
-	case q := <-a.parked:
-		if q != p {
-			a.parked <- q
-			return
+	case h := <-a.parked:
+		if h.hungUp() {
+			h.conn.Close()
+			delete(a.conns, h.conn)
+			return true
 		}
-		a.state = stateResponded
+		a.parked <- h
 	default:
 	}
+	return false
 }
 
 func (a *httpAPI) initError(c net.Conn, r *httpRequest) {
@@ -404,7 +405,7 @@ func (a *httpAPI) initError(c net.Conn, r *httpRequest) {
 }
 
 // answer takes the response or the error of an invocation.
-func (a *httpAPI) answer(c net.Conn, r *httpRequest, id string, isError bool) {
+func (a *httpAPI) answer(h *httpConn, r *httpRequest, id string, isError bool) {
 	a.mu.Lock()
 	from, x := a.state, a.current
 	ok := from == stateRunning && x.id == id
@@ -412,17 +413,25 @@ func (a *httpAPI) answer(c net.Conn, r *httpRequest, id string, isError bool) {
 		a.state, a.current = stateResponded, nil
 	}
 	a.mu.Unlock()
+	if ok {
+		if r.tooLarge {
+			x.result <- tooLarge()
+		} else {
+			x.result <- r.result(isError)
+		}
+		a.mu.Lock()
+		a.wake(h)
+		a.mu.Unlock()
+	}
 	switch {
 	case from == stateRunning && !ok:
-		writeError(c, 400, "InvalidRequestID", "Invalid request ID", r.close)
+		writeError(h.conn, 400, "InvalidRequestID", "Invalid request ID", r.close)
 	case !ok:
-		refuseTransition(c, from, stateResponded, r.close)
+		refuseTransition(h.conn, from, stateResponded, r.close)
 	case r.tooLarge:
-		x.result <- tooLarge()
-		writeError(c, 413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload), r.close)
+		writeError(h.conn, 413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload), r.close)
 	default:
-		x.result <- r.result(isError)
-		writeAccepted(c, r.close)
+		writeAccepted(h.conn, r.close)
 	}
 }
 

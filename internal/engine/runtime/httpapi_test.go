@@ -280,6 +280,156 @@ func TestAPIHangUp(t *testing.T) {
 	}
 }
 
+// TestAPITurns: an event reads the connection of the one before it, and takes what
+// comes on others all the same.
+func TestAPITurns(t *testing.T) {
+	a, dial := serveAPI(t)
+	c, other := dial(), dial()
+	turn := func(ch <-chan answer, asks, answers *client) {
+		t.Helper()
+		asks.expect(200, "event")
+		answers.send(post("invocation/id/response", "ok"))
+		answers.expect(202, "")
+		if got := <-ch; got.err != nil || string(got.res.Payload) != "ok" {
+			t.Fatalf("got %+v", got)
+		}
+	}
+	inv := &Invocation{RequestID: "id", Payload: []byte("event")}
+	c.send(nextRequest)
+	turn(hand(a, inv), c, c)
+	// It asks while the event waits already, there or elsewhere.
+	ch := hand(a, inv)
+	c.send(nextRequest)
+	turn(ch, c, c)
+	ch = hand(a, inv)
+	other.send(nextRequest)
+	turn(ch, other, c)
+	ch = hand(a, inv)
+	c.send(nextRequest)
+	turn(ch, c, other)
+	// What else is asked is answered, and an event that waits goes on waiting. A
+	// request on one connection is whole although another one wakes its reader.
+	ch = hand(a, inv)
+	c.send(post("invocation/id/response", "late"))
+	c.expect(403, "InvalidStateTransition")
+	c.send("GET /nothing HT")
+	other.send(nextRequest)
+	c.send("TP/1.1\n\n")
+	c.expect(404, "")
+	turn(ch, other, c)
+	other.send("GET /nothing HTTP/1.1\n\n")
+	ch = hand(a, inv)
+	other.expect(404, "")
+	other.send(nextRequest)
+	turn(ch, other, other)
+}
+
+// TestAPIHangUps: connections end where events go over others, or nowhere.
+func TestAPIHangUps(t *testing.T) {
+	a, dial := serveAPI(t)
+	inv := &Invocation{RequestID: "id", Payload: []byte("event")}
+	lost, again := dial(), dial()
+	lost.send(nextRequest)
+	if err := a.ready(); err != nil {
+		t.Fatal(err)
+	}
+	lost.Close()
+	for h := <-a.parked; ; time.Sleep(time.Millisecond) {
+		if h.hungUp() {
+			a.parked <- h
+			break
+		}
+	}
+	ch := hand(a, inv)
+	again.send(nextRequest)
+	again.expect(200, "event")
+	again.send("POST /2018-06-01/runtime/invocation/id/response HTTP/1.1\nConnection: close\nContent-Length: 2\n\nok")
+	again.expect(202, "")
+	if got := <-ch; string(got.res.Payload) != "ok" {
+		t.Fatalf("got %+v", got)
+	}
+	if _, err := again.r.ReadByte(); err != io.EOF {
+		t.Errorf("a connection that is to end: %v", err)
+	}
+	// Between the event and its response.
+	ch = hand(a, inv)
+	c := dial()
+	c.send(nextRequest)
+	c.expect(200, "event")
+	c.Close()
+	c = dial()
+	c.send(post("invocation/id/response", "over another"))
+	c.expect(202, "")
+	if got := <-ch; string(got.res.Payload) != "over another" {
+		t.Fatalf("got %+v", got)
+	}
+	// Instead of a request.
+	c.send(nextRequest)
+	ch = hand(a, inv)
+	c.expect(200, "event")
+	c.send("what\n\n")
+	c.expect(400, "")
+	if _, err := c.r.ReadByte(); err != io.EOF {
+		t.Errorf("a connection out of step: %v", err)
+	}
+	c = dial()
+	c.send(post("invocation/id/response", "ok"))
+	c.expect(202, "")
+	<-ch
+}
+
+// TestAPIEnds: an event ends with the runtime, whoever keeps its connection open.
+func TestAPIEnds(t *testing.T) {
+	a, dial := serveAPI(t)
+	gone := make(chan struct{})
+	a.gone = gone
+	go a.watch()
+	c := dial()
+	c.send(nextRequest)
+	ch := hand(a, &Invocation{RequestID: "id", Payload: []byte("event")})
+	c.expect(200, "event")
+	close(gone)
+	if got := <-ch; got.err != io.EOF {
+		t.Errorf("got %+v", got)
+	}
+	if got := <-hand(a, &Invocation{RequestID: "id"}); !errors.Is(got.err, ErrNotDelivered) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestAPISharedConnection: an extension inside the runtime asks on the connection
+// that an event is read from.
+func TestAPISharedConnection(t *testing.T) {
+	a, dial := serveAPI(t)
+	a.ext = newExtensions(&Config{Clock: clock.System{}}, nil)
+	c, other := dial(), dial()
+	c.send("POST /2020-01-01/extension/register HTTP/1.1\nLambda-Extension-Name: inner\nContent-Length: 21\n\n{\"events\":[\"INVOKE\"]}")
+	id := c.expect(200, "").Header.Get("Lambda-Extension-Identifier")
+	c.send(nextRequest)
+	inv := &Invocation{RequestID: "id", Payload: []byte("event")}
+	ch := hand(a, inv)
+	c.expect(200, "event")
+	c.send("GET /2020-01-01/extension/event/next HTTP/1.1\nLambda-Extension-Identifier: " + id + "\n\n")
+	other.send(post("invocation/id/response", "ok"))
+	other.expect(202, "")
+	if got := <-ch; string(got.res.Payload) != "ok" {
+		t.Fatalf("got %+v", got)
+	}
+	if !a.ext.until(a.ext.settled) {
+		t.Fatal("the extension has not asked")
+	}
+	a.ext.invoke(inv)
+	c.expect(200, `"INVOKE"`)
+	c.send(nextRequest)
+	ch = hand(a, inv)
+	c.expect(200, "event")
+	c.send(post("invocation/id/response", "again"))
+	c.expect(202, "")
+	if got := <-ch; string(got.res.Payload) != "again" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestAPITooLarge(t *testing.T) {
 	for _, chunked := range []bool{false, true} {
 		a, dial := serveAPI(t)

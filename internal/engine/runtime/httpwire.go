@@ -2,11 +2,14 @@ package runtime
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A small HTTP/1.1 server's half: net/http costs a custom runtime more time than
@@ -230,9 +233,26 @@ type httpConn struct {
 	conn       net.Conn
 	buf        []byte
 	start, end int
+	out        []byte // the last event that was written
+	// idle tells that nothing of a request has been read yet.
+	idle bool
 }
 
 func newHTTPConn(c net.Conn) *httpConn { return &httpConn{conn: c, buf: make([]byte, 2<<10)} }
+
+// Read reads from the connection. That the time for reading is over wakes only who
+// waits for the beginning of a request.
+func (c *httpConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.conn.Read(b)
+		if n > 0 || c.idle || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+	}
+}
 
 // fill reads more, making room first; limit is how much may be held.
 func (c *httpConn) fill(limit int) error {
@@ -246,7 +266,7 @@ func (c *httpConn) fill(limit int) error {
 		}
 		c.buf = append(c.buf, make([]byte, len(c.buf))...)
 	}
-	n, err := c.conn.Read(c.buf[c.end:])
+	n, err := c.Read(c.buf[c.end:])
 	c.end += n
 	if n > 0 {
 		return nil
@@ -277,7 +297,10 @@ func (c *httpConn) until(mark string, limit int) ([]byte, error) {
 func (c *httpConn) head() (*httpRequest, error) {
 	for {
 		for c.end-c.start < 2 {
-			if err := c.fill(maxHead); err != nil {
+			c.idle = c.start == c.end
+			err := c.fill(maxHead)
+			c.idle = false
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -317,7 +340,7 @@ func (c *httpConn) body(r *httpRequest, limit int64) error {
 func (c *httpConn) read(b []byte) error {
 	n := copy(b, c.buf[c.start:c.end])
 	c.start += n
-	_, err := io.ReadFull(c.conn, b[n:])
+	_, err := io.ReadFull(c, b[n:])
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
@@ -330,7 +353,7 @@ func (c *httpConn) discard(n int64) error {
 	}
 	held := min(n, int64(c.end-c.start))
 	c.start += int(held)
-	_, err := io.CopyN(io.Discard, c.conn, n-held)
+	_, err := io.CopyN(io.Discard, c, n-held)
 	return err
 }
 
