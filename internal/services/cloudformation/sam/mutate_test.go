@@ -133,7 +133,7 @@ func TestMutations(t *testing.T) {
 			texts = append(texts, string(b))
 		}
 	}
-	rounds := 1500 / len(texts)
+	rounds := 800 / len(texts)
 	r := rand.New(rand.NewPCG(1, 2))
 	if _, err := Transform(load(t, app), Input{Region: "us-east-1", Partition: "aws"}); err != nil {
 		t.Fatalf("the template itself: %v", err)
