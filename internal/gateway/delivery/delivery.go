@@ -14,10 +14,12 @@ import (
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 )
 
-// Lines are gathered for a moment and then delivered together.
+// Gather is for how long lines are gathered before they are delivered together.
+const Gather = 200 * time.Millisecond
+
 const (
-	gather        = 200 * time.Millisecond
 	maxBuffered   = 4 << 20 // bytes of a stream's lines that wait; more are dropped, and that is said
+	maxOwn        = 8 << 20 // the same of a stream that was opened
 	maxMessage    = 256<<10 - eventOverhead
 	batchBytes    = 1 << 20
 	batchEvents   = 10_000
@@ -35,6 +37,8 @@ type Event struct {
 type Courier struct {
 	clock  clock.Clock
 	caller call.Caller
+	run    func(deliver func()) bool // in the background; false once it is too late
+	hurry  <-chan struct{}           // closed when lines are gathered no longer
 
 	streams sync.Map // [3]string of scope, group and name -> *Stream
 
@@ -47,7 +51,25 @@ type Courier struct {
 
 // New makes a courier that calls CloudWatch Logs through c.
 func New(k clock.Clock, c call.Caller) *Courier {
-	return &Courier{clock: k, caller: c, closing: make(chan struct{}), idle: make(chan struct{})}
+	x := &Courier{clock: k, caller: c, closing: make(chan struct{}), idle: make(chan struct{})}
+	x.hurry = x.closing
+	x.run = func(deliver func()) bool {
+		if !x.enter() {
+			return false
+		}
+		go func() {
+			defer x.leave()
+			deliver()
+		}()
+		return true
+	}
+	return x
+}
+
+// Under is New for who counts the goroutines of its own: run starts one, and
+// hurry is closed when it is about to wait for them. Stop is not for such a courier.
+func Under(k clock.Clock, c call.Caller, run func(deliver func()) bool, hurry <-chan struct{}) *Courier {
+	return &Courier{clock: k, caller: c, run: run, hurry: hurry}
 }
 
 // Stop delivers what waits, and returns when that is done or ctx ends. Lines
@@ -95,6 +117,7 @@ type Stream struct {
 	c           *Courier
 	group, name string
 	as          func(context.Context) (call.As, bool)
+	most        int // bytes of lines that may wait
 
 	mu      sync.Mutex
 	lines   []logs.InputLogEvent
@@ -112,8 +135,20 @@ func (c *Courier) Stream(scope, group, name string, as func(context.Context) (ca
 	if s, ok := c.streams.Load(key); ok {
 		return s.(*Stream)
 	}
-	s, _ := c.streams.LoadOrStore(key, &Stream{c: c, group: group, name: name, as: as})
+	s, _ := c.streams.LoadOrStore(key, &Stream{c: c, group: group, name: name, as: as, most: maxBuffered})
 	return s.(*Stream)
+}
+
+// Open returns a stream that nobody else gets, whose lines are written as as.
+func (c *Courier) Open(group, name string, as call.As) *Stream {
+	return &Stream{c: c, group: group, name: name, as: func(context.Context) (call.As, bool) { return as, true }, most: maxOwn}
+}
+
+// Waits tells whether there are lines that are not delivered yet.
+func (s *Stream) Waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
 }
 
 // Add takes lines, which stay together. It never waits: lines that come faster
@@ -125,37 +160,63 @@ func (s *Stream) Add(events ...Event) {
 		if len(e.Text) > maxMessage {
 			e.Text = e.Text[:maxMessage]
 		}
-		if s.size+len(e.Text)+eventOverhead > maxBuffered {
-			s.dropped++
-			continue
-		}
-		s.append(e)
+		s.take(s.stamp(e.Time), e.Text)
 	}
-	if !s.running && len(s.lines) > 0 {
-		if s.running = s.c.enter(); s.running {
-			go s.deliver()
-		} else {
-			s.lines, s.size = nil, 0
-		}
+	s.begin()
+}
+
+// Write is Add for lines of one time, each of which gets a line feed.
+func (s *Stream) Write(at time.Time, lines ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ms := s.stamp(at) // they share it
+	for _, line := range lines {
+		s.take(ms, line+"\n")
+	}
+	s.begin()
+}
+
+// take takes a line, if there is room for it; s is locked.
+func (s *Stream) take(at *int64, line string) {
+	if s.size+len(line)+eventOverhead > s.most {
+		s.dropped++
+		return
+	}
+	s.append(at, line)
+}
+
+// begin lets what waits be delivered; s is locked.
+func (s *Stream) begin() {
+	if s.running || len(s.lines) == 0 {
+		return
+	}
+	if s.running = s.c.run(s.deliver); !s.running {
+		s.lines, s.size = nil, 0
 	}
 }
 
-func (s *Stream) append(e Event) {
-	ms := e.Time.UnixMilli()
-	if n := len(s.lines); n > 0 { // a batch must be in order
-		ms = max(ms, *s.lines[n-1].Timestamp)
+// stamp is the timestamp of a line that is appended: a batch must be in order.
+func (s *Stream) stamp(at time.Time) *int64 {
+	ms := at.UnixMilli()
+	if n := len(s.lines); n > 0 {
+		if last := s.lines[n-1].Timestamp; ms <= *last {
+			return last
+		}
 	}
-	s.lines = append(s.lines, logs.InputLogEvent{Timestamp: &ms, Message: &e.Text})
-	s.size += len(e.Text) + eventOverhead
+	return &ms
+}
+
+func (s *Stream) append(at *int64, line string) {
+	s.lines = append(s.lines, logs.InputLogEvent{Timestamp: at, Message: &line})
+	s.size += len(line) + eventOverhead
 }
 
 // deliver delivers what waits until nothing does.
 func (s *Stream) deliver() {
-	defer s.c.leave()
 	for {
 		select {
-		case <-s.c.clock.After(gather):
-		case <-s.c.closing:
+		case <-s.c.clock.After(Gather):
+		case <-s.c.hurry:
 		}
 		for {
 			batch := s.batch()
@@ -196,7 +257,7 @@ func (s *Stream) batch() []logs.InputLogEvent {
 	if s.dropped > 0 {
 		lost := fmt.Sprintf("[%d lines were dropped: the log was written faster than it could be kept]", s.dropped)
 		s.dropped = 0
-		s.append(Event{s.c.clock.Now(), lost})
+		s.append(s.stamp(s.c.clock.Now()), lost)
 	}
 	return out
 }

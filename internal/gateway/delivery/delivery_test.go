@@ -81,7 +81,7 @@ func TestDelivery(t *testing.T) {
 	if got := g.lines("g", "s"); got != nil {
 		t.Errorf("before the moment is over: %q", got)
 	}
-	w.Clock.Advance(gather)
+	w.Clock.Advance(Gather)
 	// The end waits for what is under way.
 	none := c.Stream("here", "none", "s", func(context.Context) (call.As, bool) { return call.As{}, false })
 	none.Add(Event{w.Clock.Now(), "lost"})
@@ -139,5 +139,38 @@ func TestDeleted(t *testing.T) {
 	}
 	if got := g.lines("g", "s"); len(got) != 1 {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestOpen: a stream of one's own, in the background of who opens it.
+func TestOpen(t *testing.T) {
+	w, g := calltest.New(), &groups{streams: map[string]map[string][]string{}}
+	w.Plug(g)
+	hurry := make(chan struct{})
+	var work sync.WaitGroup
+	late := false
+	c := Under(w.Clock, w.Board, func(deliver func()) bool {
+		if !late {
+			work.Go(deliver)
+		}
+		return !late
+	}, hurry)
+	s, other := c.Open("g", "s", w.As), c.Open("g", "s", w.As)
+	if s == other {
+		t.Error("it is somebody else's")
+	}
+	s.Write(w.Clock.Now(), "one", "two")
+	if !s.Waits() {
+		t.Error("nothing waits")
+	}
+	close(hurry)
+	work.Wait()
+	if got := strings.Join(g.lines("g", "s"), "|"); got != "one\n|two\n" || s.Waits() {
+		t.Errorf("%q", got)
+	}
+	late = true
+	s.Write(w.Clock.Now(), "late")
+	if s.Waits() || len(g.lines("g", "s")) != 2 {
+		t.Error("it waits for what does not come")
 	}
 }

@@ -11,15 +11,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
+	"github.com/tierra-cloud/tierra/internal/gateway/delivery"
 )
 
 // environment is one execution environment of a version.
 type environment struct {
 	pool    *pool
 	e       *engine.Environment
-	log     *logStream
+	log     *delivery.Stream
+	stream  string      // the name of its log stream
 	done    func()      // gives up the folders of code and layers
 	spared  func() bool // it will not be killed any more when the server ends
 	expires time.Time
@@ -60,10 +63,8 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 	}
 	e := &environment{pool: p, done: func() { done(); doneLayers() }, expires: role.expires.Add(-credentialsMargin), provisioned: provisioned}
 	begin := s.clock.Now()
-	e.log = &logStream{
-		p: pl, k: k, role: v.Role, group: v.LogGroup,
-		name: begin.Format("2006/01/02") + "/[" + v.Version + "]" + hex.EncodeToString(s.ids.Bytes(16)),
-	}
+	e.stream = begin.Format("2006/01/02") + "/[" + v.Version + "]" + hex.EncodeToString(s.ids.Bytes(16))
+	e.log = pl.courier.Open(v.LogGroup, e.stream, call.AsRole(v.Role, k.session(), principal, k.region))
 	e.e, err = engine.Start(pl.ctx, engine.Config{
 		Launcher: pl.deps.Launcher, Templates: pl.deps.Templates, Clock: s.clock, Runtime: choice, Name: sandboxName(k.name), Handler: v.handler(), Code: dir, Layers: layers,
 		Env: e.variables(role), Memory: int64(v.Memory) << 20, TmpBytes: int64(v.Ephemeral) << 20, CPU: share(v.Memory),
@@ -151,7 +152,7 @@ func (e *environment) variables(role roleSession) []string {
 		"AWS_ACCESS_KEY_ID="+role.key, "AWS_SECRET_ACCESS_KEY="+role.secret, "AWS_SESSION_TOKEN="+role.token,
 		"AWS_LAMBDA_FUNCTION_NAME="+k.name, "AWS_LAMBDA_FUNCTION_VERSION="+v.Version,
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", v.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE="+e.initialization(),
-		"AWS_LAMBDA_LOG_GROUP_NAME="+e.log.group, "AWS_LAMBDA_LOG_STREAM_NAME="+e.log.name,
+		"AWS_LAMBDA_LOG_GROUP_NAME="+e.pool.v.LogGroup, "AWS_LAMBDA_LOG_STREAM_NAME="+e.stream,
 	)
 }
 
@@ -186,7 +187,7 @@ func (e *environment) print(lines ...string) {
 			e.tail.add(line)
 		}
 	}
-	e.log.add(now, lines...)
+	e.log.Write(now, lines...)
 	e.mu.Unlock()
 	if tap := e.pool.ps.p.deps.Tap; tap != nil {
 		for _, line := range lines {

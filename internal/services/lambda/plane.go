@@ -9,6 +9,7 @@ import (
 
 	"github.com/tierra-cloud/tierra/internal/data"
 	engine "github.com/tierra-cloud/tierra/internal/engine/runtime"
+	"github.com/tierra-cloud/tierra/internal/gateway/delivery"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
 )
 
@@ -27,6 +28,7 @@ type plane struct {
 	debug    sync.Map   // key to *debugged
 
 	closing chan struct{}
+	courier *delivery.Courier // of functions' logs
 	once    sync.Once
 	work    crew // what starts, ends and serves environments, delivers logs, reaps
 	kill    context.CancelFunc
@@ -68,6 +70,7 @@ type pools struct {
 func newPlane(s *Service, d Deps) *plane {
 	p := &plane{s: s, deps: d, soft: max(2, d.Cores), closing: make(chan struct{})}
 	p.ctx, p.kill = context.WithCancel(context.Background())
+	p.courier = delivery.Under(s.clock, d.Caller, p.work.Go, p.closing)
 	p.memory.p, p.memory.limit = p, d.Memory
 	return p
 }

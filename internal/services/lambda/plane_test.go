@@ -23,6 +23,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
 	"github.com/tierra-cloud/tierra/internal/data"
+	"github.com/tierra-cloud/tierra/internal/gateway/delivery"
 	api "github.com/tierra-cloud/tierra/internal/gen/lambda"
 	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/policy"
@@ -255,10 +256,8 @@ func TestLogs(t *testing.T) {
 	}
 	l := f.pools.versions[latest].idle[0].log
 	until(func() bool { // the one who delivers may not have gone to sleep yet
-		st.Clock.Advance(gather)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return !l.running
+		st.Clock.Advance(delivery.Gather)
+		return !l.Waits()
 	})
 	name, lines := st.logs.wait("/own/group", "REPORT")
 	if !strings.HasPrefix(name, "2026/11/01/[$LATEST]") {
