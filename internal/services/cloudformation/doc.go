@@ -42,8 +42,17 @@
 //   - Macros run while the operation is asked for, which answers what they did wrong;
 //     on AWS the stack or change set fails with the same words. No template may ask
 //     for a macro in what another macro returned.
+//   - Change sets have no events: what is wrong with one is answered when it is asked for.
+//   - RollbackStack and ContinueUpdateRollback go on with the operation that failed, under
+//     an operation id of their own in its events.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.
+//
+// # Operations that there are not
+//
+// EstimateTemplateCost (there are no prices), registering, activating, testing and
+// publishing types, hooks and their results, generated templates and resource scans,
+// stack refactoring, and DescribeAccountLimits (the number of stacks has no limit).
 //
 // # Settings that are refused by name
 //
