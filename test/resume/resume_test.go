@@ -143,7 +143,7 @@ func open(t *testing.T, disk *faulty.Disk, blobs blob.Store, seed byte) (*server
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.engine = cloudformation.New(cloudformation.Deps{Store: rec, Clock: s.Clock, IDs: s.IDs, Caller: s.Board, Types: s.types, Linger: time.Hour})
+	s.engine = cloudformation.New(cloudformation.Deps{Store: rec, Clock: s.Clock, IDs: s.IDs, Caller: s.Board, Types: s.types, Linger: time.Hour, Identities: who})
 	s.Plug(who, run, sessions.New(sessions.Deps{Clock: s.Clock, Mint: who}),
 		groups.New(groups.Deps{Store: rec, Clock: s.Clock, IDs: s.IDs}),
 		buckets.New(buckets.Deps{Store: rec, Blobs: blobs, Clock: s.Clock, IDs: s.IDs, Caller: s.Board, Host: "localhost:4566", Key: key[:]}),

@@ -47,6 +47,10 @@
 //     an operation id of their own in its events.
 //   - An operation begun with session policies that is resumed after a crash
 //     goes on without any permission, because session policies are not stored.
+//   - Operations on stack sets may linger like those on stacks. Stack sets with
+//     service-managed permissions (PermissionModel SERVICE_MANAGED, AutoDeployment, organizational
+//     units, CallAs DELEGATED_ADMIN) are refused by name: there is no AWS Organizations here.
+//     A stack whose creation failed is deleted and made anew when its instance is updated.
 //
 // # Operations that there are not
 //

@@ -305,13 +305,14 @@ func (r *setRun) judge(ctx context.Context, st *stackRecord) (reason string, err
 // ended waits for the end of a stack's operation; it returns nil if the stack is gone.
 func (s *Service) ended(ctx context.Context, sc scope, id string) (*stackRecord, error) {
 	for {
+		// First the job: one that ends now must be found to have ended.
+		s.plane.mu.Lock()
+		job := s.plane.jobs[id]
+		s.plane.mu.Unlock()
 		st, err := s.taken(ctx, sc, id)
 		if err != nil || st == nil || finished(st.Status) {
 			return st, err
 		}
-		s.plane.mu.Lock()
-		job := s.plane.jobs[id]
-		s.plane.mu.Unlock()
 		var later <-chan time.Time
 		if job == nil { // another start takes it up
 			later = s.d.Clock.After(nestedLook)

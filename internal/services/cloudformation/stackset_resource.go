@@ -186,7 +186,12 @@ func (s *Service) setDone(ctx context.Context, rq *resource.Request, set string,
 		return err
 	}
 	sc, id := scope{rq.Account, rq.Region}, *began()
+	seq := int64(0)
 	for {
+		// First the job: one that ends now must be found to have ended.
+		s.plane.mu.Lock()
+		job := s.plane.jobs[set+"/"+padded(seq)]
+		s.plane.mu.Unlock()
 		var op *setOperation
 		var reasons []string
 		err := s.view(ctx, func(rd data.Reader) error {
@@ -209,9 +214,10 @@ func (s *Service) setDone(ctx context.Context, rq *resource.Request, set string,
 		case op.ended():
 			return nil
 		}
-		s.plane.mu.Lock()
-		job := s.plane.jobs[set+"/"+padded(op.Seq)]
-		s.plane.mu.Unlock()
+		if seq == 0 {
+			seq = op.Seq
+			continue
+		}
 		var later <-chan time.Time
 		if job == nil { // it waits for others, or for the start to take it up
 			later = s.d.Clock.After(nestedLook)
