@@ -16,7 +16,10 @@ func buildCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "build [DIR|TEMPLATE]", Short: "Build an application's functions, as sam build does, without containers", Args: cobra.MaximumNArgs(1),
 		Long: `Build the functions of a template into folders, and write a template that names
-these folders, for "sam deploy" or "aws cloudformation package" to go on from.`,
+these folders, for "sam deploy" or "aws cloudformation package" to go on from.
+Metadata.BuildMethod says how, else the runtime: go1.x, nodejs* (npm), esbuild
+(which is in this program), python* (pip), python-uv, rust-cargolambda (cargo),
+java* (Maven or Gradle) and makefile. The tools have to be on this machine.`,
 		Example: "  tierra build app && sam deploy --guided\n  tierra build && aws cloudformation package --template-file .aws-sam/build/template.yaml --s3-bucket artifacts",
 		RunE: func(c *cobra.Command, args []string) error {
 			path := "."

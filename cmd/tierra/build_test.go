@@ -166,3 +166,17 @@ Resources:
 		t.Errorf("two programs: %v", err)
 	}
 }
+
+// TestUpRefuses names what is wrong before anything is served.
+func TestUpRefuses(t *testing.T) {
+	dir := write(t, map[string]string{"template.yaml": "Resources: {}\n"})
+	for args, says := range map[string]string{
+		"up --parameter Stage " + dir:         "--parameter Stage is not K=V",
+		"up --config-env prod " + dir:         "the environment prod is wanted",
+		"up " + filepath.Join(dir, "nothing"): "there is no folder or template",
+	} {
+		if out, err := run(t, append(strings.Fields(args), "--data", t.TempDir())...); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, %s", args, err, out)
+		}
+	}
+}

@@ -39,6 +39,7 @@ type upCmd struct {
 
 func upCommand() *cobra.Command {
 	var u upCmd
+	var parameters []string // whole: a value may have commas
 	c := &cobra.Command{
 		Use: "up [DIR|TEMPLATE]", Short: "Serve, build, deploy and watch an application", Args: cobra.MaximumNArgs(1),
 		Long: `Serve (or use the server that has the data folder already), build what the
@@ -54,13 +55,21 @@ stacks are deployed in order.`,
 				u.path = args[0]
 			}
 			u.strictNetwork = c.Flags().Changed("network")
+			u.parameters = map[string]string{}
+			for _, p := range parameters {
+				name, value, ok := strings.Cut(p, "=")
+				if !ok || name == "" {
+					return fmt.Errorf("--parameter %s is not K=V", p)
+				}
+				u.parameters[name] = value
+			}
 			return u.run(c.Context())
 		},
 	}
 	u.add(c.Flags(), "warn", "host")
 	c.Flags().StringVar(&u.stack, "stack", "", "name of the stack (default that of samconfig.toml, or the folder's name)")
 	c.Flags().StringVar(&u.config, "config-env", "", "environment of samconfig.toml whose stack name, region and parameters are used (default \"default\")")
-	c.Flags().StringToStringVar(&u.parameters, "parameter", nil, "value of a template parameter, as K=V; may be repeated")
+	c.Flags().StringArrayVar(&parameters, "parameter", nil, "value of a template parameter, as `K=V`; may be repeated")
 	c.Flags().StringVar(&u.debug, "debug", "", "`function` to debug, by its id in the template or its name: it is started with the inspector of Node.js, with debugpy or with Delve (Go), alone, and its deadline is suspended")
 	c.Flags().Uint16Var(&u.debugPort, "debug-port", 0, "port of the debugger (default 5858 for Node.js, 5678 for Python, 2345 for Go)")
 	c.Flags().BoolVar(&u.noWatch, "no-watch", false, "do not watch the sources")
