@@ -229,6 +229,12 @@ const nestedLook = 20 * time.Millisecond
 func (s *Service) nested(ctx context.Context, sc scope, id, done string, wanted ...string) (resource.State, error) {
 	out := resource.State{ID: id}
 	for {
+		// The job comes first: one that ends after this look has written what the
+		// next one reads, and who looked the other way around would wait for the
+		// clock after its end.
+		s.plane.mu.Lock()
+		job := s.plane.jobs[id]
+		s.plane.mu.Unlock()
 		var st *stackRecord
 		err := s.view(ctx, func(rd data.Reader) (err error) {
 			st, err = get[stackRecord](rd, sc.stackKey(id))
@@ -255,9 +261,6 @@ func (s *Service) nested(ctx context.Context, sc scope, id, done string, wanted 
 			}
 			return out, &saidError{fmt.Sprintf("Embedded stack %s was not successfully %s: %s", id, done, reason)}
 		}
-		s.plane.mu.Lock()
-		job := s.plane.jobs[id]
-		s.plane.mu.Unlock()
 		var later <-chan time.Time
 		if job == nil {
 			later = s.d.Clock.After(nestedLook)
