@@ -233,6 +233,7 @@ func (s *Service) run(ctx context.Context, a *authorizer, x *exchange, identity 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer s.clock.AfterFunc(authorizerTime, func() { cancel(errTimeout) })()
+	ctx = until{ctx, s.clock.Now().Add(authorizerTime)}
 	out, err := call.Do(ctx, s.caller, a.as.From(x.in), lambda.Invoke, &lambda.InvocationRequest{FunctionName: &a.function, Payload: event})
 	switch {
 	case errors.Is(context.Cause(ctx), errTimeout):

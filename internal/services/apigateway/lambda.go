@@ -43,6 +43,16 @@ func (p *lambdaProxy) as(verb string) (_ call.As, ok bool) {
 	return call.As{}, false
 }
 
+// until is a context that tells when it will be ended, by whichever clock that
+// goes: a function that may take longer is not waited for by who calls it.
+type until struct {
+	context.Context
+	at time.Time
+}
+
+// Deadline implements context.Context.
+func (u until) Deadline() (time.Time, bool) { return u.at, true }
+
 // errTimeout ends a call whose time is up.
 var errTimeout = errors.New("the integration's time is up")
 
@@ -67,6 +77,7 @@ func (p *lambdaProxy) invoke(ctx context.Context, s *Service, x *exchange, in *l
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := s.clock.AfterFunc(p.timeout, func() { cancel(errTimeout) })
+	ctx = until{ctx, s.clock.Now().Add(p.timeout)}
 	x.departs(s, departure{function: p.function, body: in.Payload})
 	out, err := call.Do(ctx, s.caller, as.From(x.in), lambda.Invoke, in)
 	stop()

@@ -213,7 +213,8 @@ func errStopping() error {
 }
 
 // invoke runs one event. The function goes on when the caller goes away, as on
-// AWS; only the wait for an environment ends with ctx.
+// AWS; the wait for an environment ends with ctx, and so does the wait for the
+// function if ctx has a deadline that it may pass.
 func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invocation) (outcome, error) {
 	if v == nil {
 		return outcome{}, f.key.notFound("")
@@ -234,6 +235,31 @@ func (p *plane) invoke(ctx context.Context, f *function, v *version, inv *invoca
 		return outcome{}, err
 	}
 	inv.meter.begin()
+	at, ok := ctx.Deadline()
+	if !ok || inv.stream != nil || p.s.clock.Now().Add(time.Duration(v.Timeout)*time.Second).Before(at) {
+		return p.complete(ctx, f, v, inv, leave)
+	}
+	type answer struct {
+		outcome
+		err error
+	}
+	answered := make(chan answer, 1)
+	if !p.work.Go(func() {
+		out, err := p.complete(ctx, f, v, inv, leave)
+		answered <- answer{out, err}
+	}) {
+		return p.complete(ctx, f, v, inv, leave)
+	}
+	select {
+	case a := <-answered:
+		return a.outcome, a.err
+	case <-ctx.Done():
+		return outcome{}, context.Cause(ctx)
+	}
+}
+
+// complete runs an event that was counted in, up to its end.
+func (p *plane) complete(ctx context.Context, f *function, v *version, inv *invocation, leave func()) (outcome, error) {
 	out, err := p.run(ctx, f, v, inv)
 	inv.meter.end(out, err)
 	if out.rest == nil {

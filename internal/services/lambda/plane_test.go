@@ -374,6 +374,56 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// deadline is a context that will end, but not by itself.
+type deadline struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// TestCallerGoes has a caller whose time is up before the function's: it does not
+// wait, and the function goes on.
+func TestCallerGoes(t *testing.T) {
+	st := newStand(t)
+	st.custom(t, "f", func(in *api.CreateFunctionRequest) { in.Timeout = new(int32(900)) })
+	came, release := make(chan bool), make(chan bool)
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came <- true
+		<-release
+	}))
+	defer srv.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := make(chan error)
+	go func() {
+		in := &api.InvocationRequest{FunctionName: new("f"), Payload: []byte(`{"do":"call","url":"` + srv.URL + `"}`)}
+		_, err := call.Do(deadline{ctx, st.Clock.Now().Add(time.Minute)}, st.Board, st.As, api.Invoke, in)
+		done <- err
+	}()
+	<-came
+	late := errors.New("late")
+	cancel(late)
+	if err := <-done; !errors.Is(err, late) {
+		t.Errorf("the caller is told %v", err)
+	}
+	x, _ := st.room.plane.pools.Load(key{calltest.Account, calltest.Region, "f"})
+	p := x.(*pools).versions[latest]
+	p.mu.Lock()
+	if p.total != 1 || len(p.idle) != 0 {
+		t.Errorf("%d environments, of which %d are idle", p.total, len(p.idle))
+	}
+	p.mu.Unlock()
+	release <- true
+	until(func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.idle) == 1
+	})
+	if got := st.answer(t, "f", `{"do":"count"}`); !strings.Contains(got, `"calls":2`) {
+		t.Errorf("the function did not go on: %s", got)
+	}
+}
+
 // TestNoProcessorToSpare has more events at once than the cores can use: while the
 // processors are busy the last one waits for one of the others to end, and once
 // they are not it gets an environment of its own.
