@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 // TestKilledWhileBusy: with the server's kill -9 ends all that functions run.
 func TestKilledWhileBusy(t *testing.T) {
-	const mark = "86397.25"
+	mark := fmt.Sprintf("86397.%d", os.Getpid())
 	running := func() int { return len(havingArgument(mark)) }
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
 		t.Skip("processes are looked for in /proc")
@@ -29,7 +30,7 @@ func TestKilledWhileBusy(t *testing.T) {
 // TestNetworkOfFunctions: with serve functions have networks of their own, unless
 // it is said otherwise.
 func TestNetworkOfFunctions(t *testing.T) {
-	const mark = "86397.75"
+	mark := fmt.Sprintf("86396.%d", os.Getpid())
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		t.Skip(err)
@@ -58,7 +59,7 @@ func TestNetworkOfFunctions(t *testing.T) {
 		{"169.254.0.0/16", "private", "never reached"},
 		{"internet", "host", "--egress is for functions in private networks"},
 	} {
-		_, stderr, code := harness.Run(t, nil, "serve", "--egress", c.egress, "--network", c.network, "--data", t.TempDir())
+		_, stderr, code := harness.Run(t, nil, "serve", "--listen", "127.0.0.1:0", "--egress", c.egress, "--network", c.network, "--data", t.TempDir())
 		if code == 0 || !strings.Contains(stderr, c.want) {
 			t.Errorf("an egress that there is not: %d %q, want %s", code, stderr, c.want)
 		}

@@ -109,9 +109,9 @@ cat /proc/1/status /proc/1/environ 2>&1
 
 func TestCompleteRefusals(t *testing.T) {
 	l := openAhead(t).(ahead).Launcher
-	before := descriptors(t)
+	before, mark := descriptors(t), sleepOf(os.Getpid(), 5)
 	for _, sources := range [][]string{{}, {"/none"}, {"/usr", "/usr"}} {
-		p, err := l.Prepare(t.Context(), sandbox.Spec{Argv: []string{"/bin/sleep", "86398.5"}}, []string{"/var/task"})
+		p, err := l.Prepare(t.Context(), sandbox.Spec{Argv: []string{"/bin/sleep", mark}}, []string{"/var/task"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestCompleteRefusals(t *testing.T) {
 	if _, err := l.Prepare(t.Context(), sandbox.Spec{Argv: []string{"/none"}}, []string{"/opt"}); err == nil {
 		t.Error("a missing program was prepared")
 	}
-	if n := running(t, "86398.5"); n != 0 {
+	if n := running(t, mark); n != 0 {
 		t.Errorf("%d processes left", n)
 	}
 	if after := descriptors(t); after > before {
@@ -158,27 +158,26 @@ func TestServerKilledWithPrepared(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	mark := sleepOf(cmd.Process.Pid, 6)
 	r := bufio.NewReader(out)
 	for range 2 {
 		if _, err := r.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := running(t, preparedMark); n != 1 {
+	if n := running(t, mark); n != 1 {
 		t.Errorf("%d processes wait", n)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	until(t, "nothing runs any more", func() bool { return running(t, preparedMark) == 0 })
+	until(t, "nothing runs any more", func() bool { return running(t, mark) == 0 })
 }
-
-const preparedMark = "86398.25"
 
 // prepare is a server that has started something ahead.
 func prepare(l sandbox.Launcher) {
-	_, err := l.Prepare(context.Background(), sandbox.Spec{Argv: []string{"/bin/sleep", preparedMark}}, []string{"/var/task"})
+	_, err := l.Prepare(context.Background(), sandbox.Spec{Argv: []string{"/bin/sleep", sleepOf(os.Getpid(), 6)}}, []string{"/var/task"})
 	if err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		os.Exit(1)

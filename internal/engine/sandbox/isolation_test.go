@@ -193,7 +193,7 @@ func testMemoryBomb(t *testing.T, l sandbox.Launcher) {
 func TestForkBomb(t *testing.T) { bothWays(t, openLimits, testForkBomb) }
 
 func testForkBomb(t *testing.T, l sandbox.Launcher) {
-	const mark = "86399.125"
+	mark := sleepOf(os.Getpid(), 1)
 	out, st := shell(t, l, sandbox.Spec{Pids: 20}, "i=0; while [ $i -lt 100 ]; do sleep "+mark+" & i=$((i+1)); done; echo not reached")
 	if strings.Contains(out, "not reached") || st.Code == 0 {
 		t.Errorf("100 processes were started: %q, %+v", out, st)
@@ -207,7 +207,7 @@ func testForkBomb(t *testing.T, l sandbox.Launcher) {
 func TestChildrenDie(t *testing.T) { bothWays(t, openBest, testChildrenDie) }
 
 func testChildrenDie(t *testing.T, l sandbox.Launcher) {
-	const mark = "86399.25"
+	mark := sleepOf(os.Getpid(), 2)
 	_, st := shell(t, l, sandbox.Spec{}, "setsid sleep "+mark+" >/dev/null 2>&1 & (setsid sleep "+mark+" &) ; exit 3")
 	if st.Code != 3 {
 		t.Errorf("got %+v", st)
@@ -216,6 +216,10 @@ func testChildrenDie(t *testing.T, l sandbox.Launcher) {
 		t.Errorf("%d processes outlive the sandbox", n)
 	}
 }
+
+// sleepOf is how many seconds what a test of this process starts sleeps: for a day,
+// and no other process of this machine just as long.
+func sleepOf(pid, test int) string { return fmt.Sprintf("8639%d.%d", test, pid) }
 
 // running counts the processes of the host that have an argument.
 func running(t *testing.T, arg string) (n int) {
@@ -236,7 +240,7 @@ func running(t *testing.T, arg string) (n int) {
 // TestServerKilled: with the server dies everything; its next start clears the rest away.
 func TestServerKilled(t *testing.T) {
 	openBest(t)
-	const mark = "86399.5"
+	mark := sleepOf(os.Getpid(), 3)
 	state := t.TempDir()
 	cmd := exec.Command(os.Args[0], "supervise", state, mark)
 	out, err := cmd.StdoutPipe()
@@ -303,13 +307,13 @@ func leftGroups(t *testing.T, state string) []string {
 // TestNothingIsLeft counts mounts, control groups, descriptors and files.
 func TestNothingIsLeft(t *testing.T) {
 	openBest(t) // or skip
-	state := t.TempDir()
-	count := func(path string) int {
-		b, err := os.ReadFile(path)
+	state, mark := t.TempDir(), sleepOf(os.Getpid(), 4)
+	mounts := func() int { // below the state folder, as others mount meanwhile
+		b, err := os.ReadFile("/proc/self/mountinfo")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Count(string(b), "\n")
+		return strings.Count(string(b), state)
 	}
 	fds := func() int {
 		all, err := os.ReadDir("/proc/self/fd")
@@ -318,7 +322,7 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		return len(all)
 	}
-	mounts, before := count("/proc/self/mountinfo"), fds()
+	before := fds()
 	l, _, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: state})
 	if err != nil {
 		t.Fatal(err)
@@ -332,7 +336,7 @@ func TestNothingIsLeft(t *testing.T) {
 		if _, err := l.Launch(t.Context(), sandbox.Spec{Argv: []string{"/none"}, Memory: 64 << 20}); err == nil {
 			t.Error("a missing program was launched")
 		}
-		p, err := l.Launch(t.Context(), sandbox.Spec{Argv: []string{"/bin/sleep", "86399.75"}, Memory: 64 << 20})
+		p, err := l.Launch(t.Context(), sandbox.Spec{Argv: []string{"/bin/sleep", mark}, Memory: 64 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -345,11 +349,11 @@ func TestNothingIsLeft(t *testing.T) {
 	if got := leftGroups(t, state); got != nil {
 		t.Errorf("control groups left: %v", got)
 	}
-	if n := running(t, "86399.75"); n != 0 {
+	if n := running(t, mark); n != 0 {
 		t.Errorf("%d processes left", n)
 	}
-	if n := count("/proc/self/mountinfo"); n != mounts {
-		t.Errorf("%d mounts, %d before", n, mounts)
+	if n := mounts(); n != 0 {
+		t.Errorf("%d mounts left", n)
 	}
 	if n := fds(); n > before {
 		t.Errorf("%d descriptors, %d before", n, before)
