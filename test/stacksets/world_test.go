@@ -14,6 +14,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
 	"github.com/tierra-cloud/tierra/internal/call/resource"
+	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/data/blob/memblob"
 	"github.com/tierra-cloud/tierra/internal/data/mem"
 	"github.com/tierra-cloud/tierra/internal/engine/runtime"
@@ -49,14 +50,16 @@ Resources:
 type world struct {
 	*testing.T
 	*calltest.World
-	room *cloudformation.Service
+	store data.Store
+	room  *cloudformation.Service
 }
 
 // newWorld has the rooms over one store. Operations answer once they have ended, if
 // linger is an hour: the clock does not move by itself.
 func newWorld(t *testing.T, linger time.Duration) *world {
 	t.Helper()
-	w, store, key := &world{T: t, World: calltest.New()}, mem.New(), sha256.Sum256([]byte("key"))
+	store := mem.New()
+	w, key := &world{T: t, World: calltest.New(), store: store}, sha256.Sum256([]byte("key"))
 	who, err := identities.New(identities.Deps{Store: store, Clock: w.Clock, IDs: w.IDs, SessionKey: key[:], Root: identities.Root{Account: admin, AccessKey: "AKIAROOT", Secret: "secret"}})
 	if err != nil {
 		t.Fatal(err)
@@ -174,4 +177,24 @@ func (w *world) eventually(what string, f func() bool) {
 			w.Fatalf("%s did not come about", what)
 		}
 	}
+}
+
+// keys are the parts of the keys of all that is stored.
+func (w *world) keys() (all [][]string) {
+	w.Helper()
+	err := w.store.View(context.Background(), func(rd data.Reader) error {
+		for p, err := range rd.Scan(nil, nil, false) {
+			if err != nil {
+				return err
+			}
+			if parts, ok := data.Parts(p.Key); ok {
+				all = append(all, parts)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
 }

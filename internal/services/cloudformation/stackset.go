@@ -248,6 +248,9 @@ func (s *Service) deleteStackSet(ctx context.Context, rq *call.Authorized, in *a
 		if err := tx.Delete(sc.setNameKey(set.Name)); err != nil {
 			return err
 		}
+		if err := sc.forgetHistory(tx, set.ID); err != nil {
+			return err
+		}
 		return put(tx, sc.setKey(set.ID), set)
 	})
 }

@@ -72,6 +72,9 @@ func (s *Service) beginSet(ctx context.Context, rq *call.Authorized, w setWork) 
 		if set, err = sc.activeSet(tx, w.name); err != nil {
 			return err
 		}
+		if err := sc.forgetPast(tx, set.ID, s.d.Clock.Now()); err != nil {
+			return err
+		}
 		old, err := sc.findSetOp(tx, set.ID, id)
 		if err != nil {
 			return err
@@ -146,7 +149,7 @@ func (s *Service) setOperationOf(rd data.Reader, sc scope, name, id string) (*se
 		return nil, nil, err
 	}
 	op, err := sc.findSetOp(rd, set.ID, id)
-	if err == nil && op == nil {
+	if err == nil && (op == nil || op.past(s.d.Clock.Now())) {
 		err = api.OperationNotFoundException("Operation %s not found for StackSet %s", id, set.Name)
 	}
 	return set, op, err
@@ -186,7 +189,7 @@ func (s *Service) listStackSetOperations(ctx context.Context, rq *call.Authorize
 	if err := callAsSelf(in.CallAs); err != nil {
 		return nil, err
 	}
-	sc, out := scopeOf(rq.Decoded), &api.ListStackSetOperationsOutput{Summaries: []api.StackSetOperationSummary{}}
+	sc, now, out := scopeOf(rq.Decoded), s.d.Clock.Now(), &api.ListStackSetOperationsOutput{Summaries: []api.StackSetOperationSummary{}}
 	after, err := page.After(opt.Val(in.NextToken))
 	if err != nil {
 		return nil, fault.Of(fault.Validation, "Invalid NextToken")
@@ -212,6 +215,9 @@ func (s *Service) listStackSetOperations(ctx context.Context, rq *call.Authorize
 			var op setOperation
 			if err := decode(p.Value, &op); err != nil {
 				return err
+			}
+			if op.past(now) {
+				continue
 			}
 			if len(out.Summaries) == int(opt.Or(in.MaxResults, setsPerPage)) {
 				out.NextToken = new(page.Token(strconv.FormatInt(op.Seq+1, 10)))
