@@ -36,6 +36,12 @@ func TestNodeHandlers(t *testing.T) {
 		{"callback waits", "main.handler", map[string]string{"main.js": "let s = 'a'; exports.handler = (e, c, cb) => { cb(null, { get s() { return s } }); setTimeout(() => { s = 'b' }, 5) }"}, `{"s":"b"}`},
 		{"callback does not wait", "main.handler", map[string]string{"main.js": "exports.handler = (e, c, cb) => { c.callbackWaitsForEmptyEventLoop = false; setInterval(() => {}, 1000); cb(null, 'at once') }"}, `"at once"`},
 		{"callback error", "main.handler", map[string]string{"main.js": "exports.handler = (e, c, cb) => cb(new RangeError('r'))"}, `"errorType":"RangeError"`},
+		{"async calls back", "main.handler", map[string]string{"main.js": "exports.handler = async (e, c, cb) => { cb(null, 'called') }"}, `"called"`},
+		{"async calls back later", "main.handler", map[string]string{"main.js": "exports.handler = async (e, c, cb) => { await null; cb(null, 'called'); return 'returned' }"}, `"called"`},
+		{"async calls back with an error", "main.handler", map[string]string{"main.js": "exports.handler = async (e, c, cb) => { cb(new RangeError('r')) }"}, `"errorType":"RangeError"`},
+		{"async returns, then calls back", "main.handler", map[string]string{"main.js": "exports.handler = async (e, c, cb) => { setTimeout(() => cb(null, 'called'), 2); return 'returned' }"}, `"returned"`},
+		{"an error does not wait", "main.handler", map[string]string{"main.js": "exports.handler = (e, c, cb) => { setInterval(() => {}, 1000); cb(new RangeError('r')) }"}, `"errorType":"RangeError"`},
+		{"an error's shape", "main.handler", map[string]string{"main.js": "exports.handler = async () => { throw { name: 'Shape', message: 'm', stack: 's' } }"}, `{"errorType":"Shape","errorMessage":"m","trace":["s"]}`},
 		{"done", "main.handler", map[string]string{"main.js": "exports.handler = (e, c) => { setInterval(() => {}, 1000); c.done(null, 'done') }"}, `"done"`},
 		{"succeed", "main.handler", map[string]string{"main.js": "exports.handler = (e, c) => { c.succeed('ok') }"}, `"ok"`},
 		{"fail", "main.handler", map[string]string{"main.js": "exports.handler = (e, c) => { c.fail('bad') }"}, `{"errorType":"string","errorMessage":"bad","trace":[]}`},
@@ -62,9 +68,9 @@ func TestNodeFailures(t *testing.T) {
 		alive                  bool
 	}{
 		{"uncaught", "Odd", "later", "\tf\tERROR\tUncaught Exception \t", false},
-		{"rejected", "Runtime.UnhandledPromiseRejection", "Odd: lost", "\tf\tERROR\tUnhandled Promise Rejection \t", false},
-		{"circular", "Runtime.MarshalError", "Unable to stringify response body: Converting circular structure to JSON", "Invoke Error", true},
-		{"string", "string", "just text", "Invoke Error", true},
+		{"rejected", "Runtime.UnhandledPromiseRejection", "Odd: lost", "\tf\tERROR\tUnhandled Promise Rejection \t{\"errorType\":\"Runtime.UnhandledPromiseRejection\",\"errorMessage\":\"Odd: lost\",\"reason\":{\"errorType\":\"Odd\",", false},
+		{"circular", "Error", "Unable to stringify response body", "Converting circular structure to JSON", true},
+		{"string", "string", "just text", "Invoke Error \t{\"errorType\":\"Error\",\"errorMessage\":\"just text\",\"stack\":[", true},
 	} {
 		e := start(t, cfg)
 		res := invoke(t, e, event("f", `{"do":"`+c.do+`"}`))
@@ -102,6 +108,11 @@ func TestPythonHandlers(t *testing.T) {
 		{"slashes", "app/main.handler", map[string]string{"app/main.py": "handler = lambda e, c: 'slashes'"}, "{}", `"slashes"`},
 		{"own module", "main.handler", map[string]string{"main.py": "import lib\nhandler = lambda e, c: lib.x", "lib.py": "x = 1"}, "{}", `1`},
 		{"decimal", "main.handler", map[string]string{"main.py": pythonFunction}, `{"do":"decimal"}`, `"d": 1.5`},
+		{"all digits", "main.handler", map[string]string{"main.py": "from decimal import Decimal as D\nhandler = lambda e, c: [D('1.10'), {'x': D('12345678901234567890.123456789')}, D('NaN'), D('1E+3')]"}, "{}", `[1.10, {"x": 12345678901234567890.123456789}, NaN, 1E+3]`},
+		{"bytes", "main.handler", map[string]string{"main.py": "handler = lambda e, c: {'a': b'text'}"}, "{}", `{"a": "text"}`},
+		{"no text", "main.handler", map[string]string{"main.py": "handler = lambda e, c: {'a': bytes([255])}"}, "{}", `"errorType": "Runtime.MarshalError"`},
+		{"bytes alone", "main.handler", map[string]string{"main.py": "handler = lambda e, c: b'as they are'"}, "{}", `as they are`},
+		{"hooks of snapshots", "main.handler", map[string]string{"main.py": "from snapshot_restore_py import register_before_snapshot, register_after_restore\n@register_before_snapshot\ndef hook(): raise Exception\nregister_after_restore(hook)\nhandler = lambda e, c: [hook.__name__, c.tenant_id]"}, "{}", `["hook", null]`},
 		{"marshal", "main.handler", map[string]string{"main.py": pythonFunction}, `{"do":"set"}`, `"errorMessage": "Unable to marshal response: Object of type set is not JSON serializable", "errorType": "Runtime.MarshalError"`},
 		{"bad event", "main.handler", map[string]string{"main.py": pythonFunction}, `{`, `"errorType": "Runtime.UnmarshalError"`},
 		{"read-only code", "main.handler", map[string]string{"main.py": "def handler(e, c):\n  try: open('/var/task/x', 'w')\n  except OSError as e: return e.errno"}, `{}`, `30`},
@@ -113,6 +124,33 @@ func TestPythonHandlers(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		})
+	}
+}
+
+// TestJSONLogs: what is logged where the format is JSON.
+func TestJSONLogs(t *testing.T) {
+	for _, c := range []struct {
+		runtime string
+		files   map[string]string
+		want    []string
+	}{
+		{"nodejs20.x", map[string]string{"main.js": "exports.handler = async () => { console.log('a', 1); throw new RangeError('r') }"}, []string{
+			`"level":"INFO","requestId":"j","message":"a 1"}`,
+			`"level":"ERROR","requestId":"j","message":{"errorType":"RangeError","errorMessage":"r","stackTrace":["RangeError: r"`,
+		}},
+		{"python3.11", map[string]string{"main.py": "import logging\ndef handler(e, c):\n  logging.warning({'a': 1}, extra={'b': 2})\n  raise KeyError('r')"}, []string{
+			`"level": "WARNING", "message": {"a": 1}, "logger": "root", "requestId": "j", "b": 2}`,
+			`"level": "ERROR", "errorMessage": "'r'", "errorType": "KeyError", "requestId": "j", "stackTrace": ["  File \"/var/task/main.py\"`,
+		}},
+	} {
+		cfg, l := config(t, c.runtime, "main.handler", code(t, c.files))
+		cfg.Env = append(cfg.Env, "AWS_LAMBDA_LOG_FORMAT=JSON")
+		invoke(t, start(t, cfg), event("j", "{}"))
+		for _, want := range c.want {
+			if !strings.Contains(l.all(), want) {
+				t.Errorf("%s: %s is not in %s", c.runtime, want, l.all())
+			}
+		}
 	}
 }
 
@@ -235,6 +273,10 @@ func TestNodeStreams(t *testing.T) {
 	for _, c := range []struct{ name, code, kind, want, failed string }{
 		{"written", "async (e, out, c) => { out.setContentType('text/plain'); out.write('a'); await new Promise((ok) => setTimeout(ok, 2)); out.write({b: 1}); out.end('c') }", "text/plain", `a{"b":1}c`, ""},
 		{"left open", "async (e, out) => { out.write('x') }", "", "x", ""},
+		{"written after the handler", "async (e, out) => { out.write('1'); setTimeout(() => out.end('2'), 5) }", "", "12", ""},
+		{"ended before the handler", "async (e, out) => { out.end(String(globalThis.busy)); globalThis.busy = 'busy'; await new Promise((ok) => setTimeout(ok, 5)); globalThis.busy = undefined }", "", "undefined", ""},
+		{"not async", "(e, out) => { out.end('x') }", "", "x", "Streaming does not support non-async handlers."},
+		{"destroyed", "async (e, out) => { out.write('x'); out.destroy() }", "", "x", "The response stream was destroyed."},
 		{"empty", "async (e, out) => { out.end() }", "", "", ""},
 		{"pipeline", "async (e, out) => { await require('stream/promises').pipeline(require('stream').Readable.from(['1', '2', '3']), out) }", "", "123", ""},
 		{"metadata", "async (e, out) => { out = awslambda.HttpResponseStream.from(out, {statusCode: 201}); out.write('body'); out.end() }", prelude, "{\"statusCode\":201}\x00\x00\x00\x00\x00\x00\x00\x00body", ""},

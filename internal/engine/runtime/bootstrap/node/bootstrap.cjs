@@ -85,17 +85,19 @@ function send(kind, text) {
 // ---- streamed responses
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
 const PRELUDE = 'application/vnd.awslambda.http-integration-response';
 
 globalThis.awslambda = {
-  streamifyResponse(fn) {
+  streamifyResponse(fn, options) {
     fn[STREAMING] = 'response';
+    if (typeof options?.highWaterMark === 'number') fn[HIGH_WATER_MARK] = Math.trunc(options.highWaterMark);
     return fn;
   },
   HttpResponseStream: {
     from(stream, metadata) {
       stream.setContentType(PRELUDE);
-      stream._beforeFirst = (write) => {
+      stream._onBeforeFirstWrite = (write) => {
         write(Buffer.from(JSON.stringify(metadata)));
         write(Buffer.alloc(8));
       };
@@ -113,14 +115,14 @@ function sendBytes(kind, bytes) {
 }
 
 // newResponseStream makes the stream that a streaming handler writes to.
-function newResponseStream() {
+function newResponseStream(highWaterMark = 64 * 1024) {
   const { Writable } = require('stream');
   const piece = 1 << 20;
   const write = (bytes) => {
     for (let at = 0; at < bytes.length; at += piece) sendBytes(CHUNK, bytes.subarray(at, at + piece));
   };
   const stream = new Writable({
-    highWaterMark: 64 * 1024,
+    highWaterMark,
     write(chunk, _, done) {
       try {
         this._begin();
@@ -141,7 +143,7 @@ function newResponseStream() {
     if (stream._begun) return;
     stream._begun = true;
     sendBytes(STREAM, Buffer.from(stream._type));
-    if (stream._beforeFirst) stream._beforeFirst(write);
+    if (stream._onBeforeFirstWrite) stream._onBeforeFirstWrite(write);
   };
   stream.setContentType = (type) => {
     if (stream._begun) throw fault('InvalidStreamingOperation', 'Cannot set content-type, too late.');
@@ -202,7 +204,8 @@ function describe(e) {
 
 // logError logs an error that ended something.
 function logError(what, e) {
-  log('ERROR', JSON_LOG ? [what, e] : [what + ' \t' + forLog(e)]);
+  const error = isError(e) ? e : new Error(e);
+  log('ERROR', JSON_LOG ? [error] : [what + ' \t' + forLog(error)]);
 }
 
 const levels = { log: 'INFO', info: 'INFO', debug: 'DEBUG', warn: 'WARN', error: 'ERROR', trace: 'TRACE', fatal: 'FATAL' };
@@ -218,7 +221,9 @@ console.trace = (...args) => {
 // ---- errors
 
 function isError(e) {
-  return e instanceof Error || Object.prototype.toString.call(e) === '[object Error]';
+  if (e instanceof Error || Object.prototype.toString.call(e) === '[object Error]') return true;
+  // What is of the shape of one counts as one, too.
+  return e !== null && typeof e === 'object' && [e.name, e.message, e.stack].every((v) => typeof v === 'string' && v !== '');
 }
 
 function errorObject(e) {
@@ -236,24 +241,24 @@ function errorObject(e) {
   }
 }
 
-// forLog is an error as the log shows it: all of its own fields too.
+// forLog is an error as the log shows it: all of its own fields too, and the errors
+// that are among them.
 function forLog(e) {
-  if (!isError(e)) return JSON.stringify(errorObject(e));
   const seen = new WeakSet();
   try {
-    return JSON.stringify({
-      errorType: e.name === undefined ? 'UnknownError' : e.name,
-      errorMessage: e.message,
-      ...(e.code === undefined ? {} : { code: e.code }),
-      ...e,
-      stack: typeof e.stack === 'string' ? e.stack.split('\n') : e.stack,
-    }, (_, v) => {
+    return JSON.stringify(e, (_, v) => {
       if (typeof v === 'bigint') return v.toString();
-      if (v !== null && typeof v === 'object') {
-        if (seen.has(v)) return '[Circular]';
-        seen.add(v);
-      }
-      return v;
+      if (v === null || typeof v !== 'object') return v;
+      if (seen.has(v)) return '[Circular]';
+      seen.add(v);
+      if (!isError(v)) return v;
+      return {
+        errorType: v.name === undefined ? 'UnknownError' : v.name,
+        errorMessage: v.message,
+        ...(v.code === undefined ? {} : { code: v.code }),
+        ...v,
+        stack: typeof v.stack === 'string' ? v.stack.split('\n') : v.stack,
+      };
     });
   } catch (_) {
     return JSON.stringify(errorObject(e));
@@ -262,7 +267,7 @@ function forLog(e) {
 
 function fault(name, message) {
   const e = new Error(message);
-  e.name = name;
+  Object.defineProperty(e, 'name', { value: name }); // and not among the fields that are logged
   return e;
 }
 
@@ -334,7 +339,7 @@ async function loadHandler(root, handler) {
       f.stack = f.name + ': ' + e.stack;
       throw f;
     }
-    if (e && (e.code === 'MODULE_NOT_FOUND' || e.code === 'ERR_MODULE_NOT_FOUND')) {
+    if (e && e.code === 'MODULE_NOT_FOUND') { // and ES modules' own errors are told as they are
       const f = fault('Runtime.ImportModuleError', e.toString());
       f.stack = f.name + ': ' + e.stack;
       throw f;
@@ -393,7 +398,9 @@ function next(have = 0) {
     traced = false;
   }
   let settled = false;
-  let ended = false; // the answer is sent, or will be once the event loop is empty
+  // The first of the promise and the callback to say how it went decides. The answer
+  // is sent, or will be once the event loop is empty.
+  let ended = false;
 
   const finish = (kind, body) => {
     if (settled) return;
@@ -417,7 +424,7 @@ function next(have = 0) {
       body = JSON.stringify(result === undefined ? null : result);
       if (body === undefined) body = 'null';
     } catch (e) {
-      fail(fault('Runtime.MarshalError', `Unable to stringify response body: ${e.message}`));
+      fail(Object.assign(new Error('Unable to stringify response body'), { cause: e.message }));
       return;
     }
     finish(RESPONSE, body);
@@ -435,9 +442,10 @@ function next(have = 0) {
   const callback = (e, result) => {
     if (ended) return;
     ended = true;
-    const answer = () => (e === undefined || e === null ? succeed(result) : fail(e));
-    if (context.callbackWaitsForEmptyEventLoop) whenEmpty = () => setImmediate(answer);
-    else setImmediate(answer);
+    // An error is told at once, whatever the event loop still has to do.
+    if (e !== undefined && e !== null) setImmediate(fail, e);
+    else if (context.callbackWaitsForEmptyEventLoop) whenEmpty = () => setImmediate(succeed, result);
+    else setImmediate(succeed, result);
   };
   context.done = (e, result) => {
     context.callbackWaitsForEmptyEventLoop = false;
@@ -461,17 +469,25 @@ function next(have = 0) {
     return;
   }
   // An event loop that runs empty without an answer ends the event with none.
-  whenEmpty = () => succeed(null);
+  whenEmpty = () => {
+    ended = true;
+    succeed(null);
+  };
   let result;
   try {
     result = handler(event, context, callback);
   } catch (e) {
-    fail(e);
+    if (!ended) fail(e);
+    ended = true;
     return;
   }
   if (result !== null && result !== undefined && typeof result.then === 'function') {
-    ended = true;
-    result.then(succeed, fail);
+    const first = (answer) => (v) => {
+      if (ended) return;
+      ended = true;
+      answer(v);
+    };
+    result.then(first(succeed), first(fail));
   }
 }
 
@@ -501,11 +517,14 @@ function followPort(address) {
   answering.set(key(host, path), port);
 }
 
-// stream runs a streaming handler. The response ends with the stream, or with the
-// handler if that has left it open.
+// stream runs a streaming handler. The event ends when the handler has returned and
+// the stream has ended; one that was left open ends when the event loop is empty.
 function stream(event, context, finish, fail) {
-  const out = newResponseStream();
+  const out = newResponseStream(handler[HIGH_WATER_MARK]);
+  let returned = false, failed = false;
   const broken = (e) => {
+    if (failed) return;
+    failed = true;
     if (!out._begun) fail(e);
     else {
       logError('Invoke Error', e);
@@ -513,8 +532,13 @@ function stream(event, context, finish, fail) {
     }
   };
   out.on('error', broken);
-  out.on('finish', () => finish(END, ''));
-  whenEmpty = () => out.end();
+  out.on('finish', () => returned && finish(END, ''));
+  out.on('close', () => out.writableFinished || broken(new Error('The response stream was destroyed.')));
+  whenEmpty = () => {
+    returned = true;
+    if (out.writableFinished) finish(END, '');
+    else out.end();
+  };
   let result;
   try {
     result = handler(event, out, context);
@@ -523,10 +547,14 @@ function stream(event, context, finish, fail) {
     return;
   }
   if (result === null || result === undefined || typeof result.then !== 'function') {
-    broken(fault('Runtime.InvalidStreamingHandler', 'a streaming handler must be an async function'));
+    broken('Streaming does not support non-async handlers.');
     return;
   }
-  result.then(() => out.writableEnded || out.end(), broken);
+  result.then((value) => {
+    if (value !== undefined) console.warn('Streaming handlers ignore return values.');
+    returned = true;
+    if (out.writableFinished) finish(END, '');
+  }, broken);
 }
 
 async function main() {

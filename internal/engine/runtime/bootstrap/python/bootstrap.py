@@ -122,14 +122,15 @@ class LambdaContext(object):
         self.aws_request_id = request_id
         self.invoked_function_arn = arn
         self._deadline = deadline
+        self.tenant_id = None
         self.client_context = None
         if client_context:
-            data = json.loads(client_context)
+            data = _header(client_context, "Client Context")
             if isinstance(data, dict):
                 self.client_context = ClientContext(data)
         self.identity = CognitoIdentity()
         if identity:
-            data = json.loads(identity)
+            data = _header(identity, "Cognito Identity")
             self.identity.cognito_identity_id = data.get("cognitoIdentityId")
             self.identity.cognito_identity_pool_id = data.get("cognitoIdentityPoolId")
 
@@ -142,9 +143,16 @@ class LambdaContext(object):
         sys.stdout.write(str(msg))
 
     def __repr__(self):
-        return "LambdaContext([aws_request_id={},log_group_name={},log_stream_name={},function_name={},memory_limit_in_mb={},function_version={},invoked_function_arn={},client_context={},identity={}])".format(
+        return "LambdaContext([aws_request_id={},log_group_name={},log_stream_name={},function_name={},memory_limit_in_mb={},function_version={},invoked_function_arn={},client_context={},identity={},tenant_id={}])".format(
             self.aws_request_id, self.log_group_name, self.log_stream_name, self.function_name, self.memory_limit_in_mb,
-            self.function_version, self.invoked_function_arn, self.client_context, self.identity)
+            self.function_version, self.invoked_function_arn, self.client_context, self.identity, self.tenant_id)
+
+
+def _header(text, name):
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse {} JSON: {}".format(name, e))
 
 
 def _configure_logging(logging):
@@ -160,7 +168,8 @@ def _configure_logging(logging):
         """One JSON object a line; what was given as extra is in it, too."""
 
         def format(self, record):
-            out = {"timestamp": self.formatTime(record, self.datefmt), "level": record.levelname, "message": record.getMessage(),
+            message = record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage()
+            out = {"timestamp": self.formatTime(record, self.datefmt), "level": record.levelname, "message": message,
                    "logger": record.name}
             if record.exc_info:
                 import traceback
@@ -187,7 +196,7 @@ def _configure_logging(logging):
         if level:
             logging.root.setLevel(level)
     else:
-        formatter = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     handler.addFilter(RequestId())
@@ -216,10 +225,36 @@ class _LoggingHook(object):
 
 
 def _encode(value):
-    # Decimals, as a table gives them, are numbers.
-    if type(value).__name__ == "Decimal" and type(value).__module__ == "decimal":
-        return float(value)
+    """What json does not know: bytes are text, and Decimals, as a table gives them, numbers."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if "decimal" in sys.modules and isinstance(value, sys.modules["decimal"].Decimal):
+        if value.is_nan():
+            return float("nan")
+        # All of its digits: json has no way to write them, so they go round it.
+        global _mark
+        if not _mark:
+            _mark = os.urandom(16).hex() + ":"
+        return _mark + str(value)
     raise TypeError("Object of type {} is not JSON serializable".format(value.__class__.__name__))
+
+
+_mark = ""  # before each Decimal of a result
+
+
+def _marshal(result):
+    global _mark
+    if isinstance(result, bytes):
+        return result
+    try:
+        text = json.dumps(result, default=_encode, ensure_ascii=_ENSURE_ASCII)
+        if _mark:
+            import re
+            text, _mark = re.sub('"' + _mark + '([^"]*)"', r"\1", text), ""
+        return text.encode("utf-8")
+    except Exception as e:
+        _mark = ""
+        raise Fault("Runtime.MarshalError", "Unable to marshal response: {}".format(e))
 
 
 def _describe(error):
@@ -232,12 +267,10 @@ def _describe(error):
         trace = [line for frame, line in zip(traceback.extract_tb(error.__traceback__), traceback.format_tb(error.__traceback__))
                  if frame.filename != _HERE and "importlib" not in frame.filename]
     if _JSON_LOG:
-        log = json.dumps({"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "log_level": "ERROR",
+        log = json.dumps({"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": "ERROR",
                           "errorMessage": message, "errorType": kind, "requestId": _request_id, "stackTrace": trace}, ensure_ascii=_ENSURE_ASCII)
     else:
-        log = "[ERROR] {}: {}".format(kind, message)
-        if trace:
-            log += "\nTraceback (most recent call last):\n" + "".join(trace)
+        log = "[ERROR] {}: {}\nTraceback (most recent call last):\n".format(kind, message) + "".join(trace)
     sys.stdout.write(log.rstrip("\n").replace("\n", "\r") + "\n")
     sys.stdout.flush()
     return json.dumps({"errorMessage": message, "errorType": kind, "requestId": _request_id, "stackTrace": trace},
@@ -282,13 +315,11 @@ def _handle(handler, view):
         try:
             event = json.loads(str(view[at:], "utf-8"))
             context = LambdaContext(_request_id, arn, deadline, client_context, identity)
+        except Fault:
+            raise
         except Exception as e:
             raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: {}".format(e))
-        result = handler(event, context)
-        try:
-            body = json.dumps(result, default=_encode, ensure_ascii=_ENSURE_ASCII).encode("utf-8")
-        except Exception as e:
-            raise Fault("Runtime.MarshalError", "Unable to marshal response: {}".format(e))
+        body = _marshal(handler(event, context))
         if len(body) > _MAX:
             raise Fault("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size ({} bytes).".format(_MAX))
         kind = _RESPONSE
