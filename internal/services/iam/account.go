@@ -2,10 +2,12 @@ package iam
 
 import (
 	"context"
+	"strings"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/iam"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 )
 
 func (s *Service) accountBindings() []call.Binding {
@@ -20,6 +22,9 @@ func (s *Service) accountBindings() []call.Binding {
 
 func (s *Service) createAccountAlias(ctx context.Context, rq *call.Authorized, in *api.CreateAccountAliasRequest) (*call.None, error) {
 	name := *in.AccountAlias
+	if err := checkAccountAlias(name); err != nil {
+		return nil, err
+	}
 	return done(s.update(ctx, func(t data.Txn) error {
 		if isAccount(name) {
 			return api.InvalidInputException("The account alias must not be a 12-digit number.")
@@ -46,6 +51,17 @@ func (s *Service) createAccountAlias(ctx context.Context, rq *call.Authorized, i
 		}
 		return write(t, aliasKey(rq.Account()), alias{recordVersion, name})
 	}))
+}
+
+// checkAccountAlias checks the characters of an alias, by a pattern in a dialect
+// of regular expressions that the constraints of models are not checked with.
+func checkAccountAlias(name string) error {
+	allowed := func(r rune) bool { return r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' }
+	if strings.ContainsFunc(name, func(r rune) bool { return !allowed(r) }) || strings.Trim(name, "-") != name || strings.Contains(name, "--") {
+		return fault.Of(fault.Validation, "1 validation error detected: Value '%s' at 'accountAlias' failed to satisfy constraint: "+
+			"Member must satisfy regular expression pattern: ^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$", name)
+	}
+	return nil
 }
 
 func (s *Service) listAccountAliases(ctx context.Context, rq *call.Authorized, _ *api.ListAccountAliasesRequest) (*api.ListAccountAliasesResponse, error) {
