@@ -393,7 +393,7 @@ func TestErrors(t *testing.T) {
 			if want := `"stackTrace": ["  File \"/var/task/app/main.py\", line 10, in handler\n    if do == \"error\": raise Odd(\"no luck\")\n`; !strings.Contains(string(res.Payload), want) {
 				t.Errorf("got %s", res.Payload)
 			}
-			if want := "e1|[ERROR] Odd: no luck\rTraceback (most recent call last):\r  File"; !strings.Contains(l.all(), want) {
+			if want := "e1|[ERROR] Odd: no luck\nTraceback (most recent call last):\n  File"; !strings.Contains(l.all(), want) {
 				t.Errorf("got %q", l.all())
 			}
 		case "node":
@@ -412,8 +412,8 @@ func TestErrors(t *testing.T) {
 
 func TestLogs(t *testing.T) {
 	want := map[string][]string{
-		"python": {"one", "two", "[INFO]\t*\tl1\tan info\rof two lines", "three"},
-		"node":   {"*\tl1\tINFO\tone\rtwo { a: 1 }", "*\tl1\tERROR\tbad", "three"},
+		"python": {"one", "two", "[INFO]\t*\tl1\tan info\nof two lines", "three"},
+		"node":   {"*\tl1\tINFO\tone\ntwo { a: 1 }", "*\tl1\tERROR\tbad", "three"},
 		"go":     {"one", "two", "three"},
 	}
 	each(t, func(t *testing.T, name string, cfg runtime.Config, l *log) {

@@ -9,7 +9,8 @@ import (
 )
 
 // LogSink takes one line, without its line feed, that an environment wrote to
-// standard output or standard error. requestID is the invocation it was written
+// standard output or standard error. What a bootstrap logs as one event of
+// several lines comes as one, with its line feeds. requestID is the invocation it was written
 // in or after; it is empty during initialisation. The line is only valid during
 // the call. Calls are made one after the other.
 type LogSink func(requestID string, line []byte)
@@ -102,7 +103,7 @@ func (l *logReader) add(b []byte) {
 		l.partial = append(l.partial, line...)
 		if !found {
 			for len(l.partial) >= maxLine {
-				l.sink(l.id, l.partial[:maxLine])
+				l.hand(l.partial[:maxLine])
 				l.partial = append(l.partial[:0], l.partial[maxLine:]...)
 			}
 			return
@@ -117,8 +118,24 @@ func (l *logReader) add(b []byte) {
 
 func (l *logReader) emit(line []byte) {
 	for len(line) > maxLine {
-		l.sink(l.id, line[:maxLine])
+		l.hand(line[:maxLine])
 		line = line[maxLine:]
+	}
+	l.hand(line)
+}
+
+// feed stands for a line feed within what the bootstraps log as one event.
+const feed = 0x1e
+
+// hand gives the sink what is one event.
+func (l *logReader) hand(line []byte) {
+	for rest := line; ; {
+		i := bytes.IndexByte(rest, feed)
+		if i < 0 {
+			break
+		}
+		rest[i] = '\n'
+		rest = rest[i+1:]
 	}
 	l.sink(l.id, line)
 }

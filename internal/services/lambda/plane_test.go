@@ -424,6 +424,45 @@ func TestCallerGoes(t *testing.T) {
 	}
 }
 
+// TestOneStartForOneEvent has a function that takes its time to initialise: no other
+// environment is started for the same event meanwhile.
+func TestOneStartForOneEvent(t *testing.T) {
+	st := newStand(t)
+	var came atomic.Int32
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came.Add(1)
+		<-release
+	}))
+	defer srv.Close()
+	st.custom(t, "f", func(in *api.CreateFunctionRequest) {
+		in.Timeout = new(int32(900))
+		in.Environment = &api.Environment{Variables: map[string]string{"CALL_INIT": srv.URL}}
+	})
+	done := make(chan error)
+	go func() {
+		_, err := st.invoke("f", `{}`)
+		done <- err
+	}()
+	until(func() bool { return came.Load() == 1 })
+	x, _ := st.room.plane.pools.Load(key{calltest.Account, calltest.Region, "f"})
+	p := x.(*pools).versions[latest]
+	for range 2 * starting {
+		st.Clock.Advance(patience)
+		time.Sleep(time.Millisecond) // so that one that is started too much is most likely counted
+		p.mu.Lock()
+		total := p.total
+		p.mu.Unlock()
+		if total != 1 {
+			t.Fatalf("%d environments start for one event", total)
+		}
+	}
+	close(release)
+	if err := <-done; err != nil || came.Load() != 1 {
+		t.Errorf("%d environments were initialised; %v", came.Load(), err)
+	}
+}
+
 // TestNoProcessorToSpare has more events at once than the cores can use: while the
 // processors are busy the last one waits for one of the others to end, and once
 // they are not it gets an environment of its own.

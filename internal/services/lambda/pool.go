@@ -157,6 +157,7 @@ func (p *pool) await(ctx context.Context, w *waiter, start bool) (grant, error) 
 			start = false // to look for memory takes time, so that is done ever more rarely
 		default:
 			start = p.total < p.soft || p.starts < p.ps.p.soft && !(patient && still < starting) || waited >= ever
+			start = start && p.starts < len(p.waiting) // those that start are for those that wait
 		}
 		if start {
 			p.count(1)

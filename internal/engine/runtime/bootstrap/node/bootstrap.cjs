@@ -172,7 +172,7 @@ function log(level, args) {
 
 function textLine(level, args) {
   const line = `${new Date().toISOString()}\t${requestId}\t${level}\t${require('util').format(...args)}`;
-  return line.replace(/\n/g, '\r');
+  return line.replace(/\n/g, '\x1e'); // one event of the log
 }
 
 // jsonLine is one argument as it is, or several as text.

@@ -17,6 +17,7 @@ _HERE = __file__
 _ENSURE_ASCII = sys.version_info < (3, 12)
 
 _JSON_LOG = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+_FEED = "\x1e"  # a line feed within one event of the log
 _LOG_LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
 
 _request_id = ""
@@ -160,7 +161,7 @@ def _configure_logging(logging):
 
     class Handler(logging.Handler):
         def emit(self, record):
-            sys.stdout.write(self.format(record).replace("\n", "\r") + "\n")
+            sys.stdout.write(self.format(record).replace("\n", _FEED) + "\n")
 
     usual = set(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"aws_request_id", "message", "asctime", "taskName"}
 
@@ -271,7 +272,7 @@ def _describe(error):
                           "errorMessage": message, "errorType": kind, "requestId": _request_id, "stackTrace": trace}, ensure_ascii=_ENSURE_ASCII)
     else:
         log = "[ERROR] {}: {}\nTraceback (most recent call last):\n".format(kind, message) + "".join(trace)
-    sys.stdout.write(log.rstrip("\n").replace("\n", "\r") + "\n")
+    sys.stdout.write(log.rstrip("\n").replace("\n", _FEED) + "\n")
     sys.stdout.flush()
     return json.dumps({"errorMessage": message, "errorType": kind, "requestId": _request_id, "stackTrace": trace},
                       ensure_ascii=_ENSURE_ASCII).encode("utf-8", "surrogatepass" if _ENSURE_ASCII else "replace")

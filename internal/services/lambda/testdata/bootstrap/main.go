@@ -31,6 +31,14 @@ func main() {
 	if strings.HasPrefix(os.Args[0], "/opt/extensions/") {
 		extend()
 	}
+	if url := os.Getenv("CALL_INIT"); url != "" {
+		res, err := http.Get(url)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(4)
+		}
+		res.Body.Close()
+	}
 	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 	for {
 		res, err := http.Get(api + "next")
