@@ -38,9 +38,8 @@ func (st *stand) provisioned(t *testing.T, name, qualifier, state string) *api.G
 }
 
 func TestProvisionedConcurrency(t *testing.T) {
-	lines := make(chan string, 100)
-	st := newStand(t, realTime, func(d *Deps) { d.Tap = func(_, line string) { lines <- line } })
-	st.custom(t, "f", func(in *api.CreateFunctionRequest) { in.Publish = new(true) })
+	st := newStand(t, realTime)
+	st.custom(t, "f", func(in *api.CreateFunctionRequest) { in.Publish, in.Timeout = new(true), new(int32(300)) })
 	calltest.Must(t, st.World, api.CreateAlias, &api.CreateAliasRequest{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("1")})
 	st.provision(t, "f", "live", 2)
 	out := st.provisioned(t, "f", "live", "READY")
@@ -67,29 +66,14 @@ func TestProvisionedConcurrency(t *testing.T) {
 	}
 
 	// What is beyond it is started when it is needed.
-	done := make(chan error, 2)
-	for range 2 {
-		go func() {
-			_, err := st.invoke("f:live", `{"do":"wait","wait":300}`)
-			done <- err
-		}()
-	}
-	for n := 0; n < 2; {
-		if <-lines == "waiting" {
-			n++
-		}
-	}
+	release := st.hold(t, "f:live", 2)
 	if got := *st.provisioned(t, "f", "live", "READY").AvailableProvisionedConcurrentExecutions; got != 0 {
 		t.Errorf("%d are available while all are busy", got)
 	}
 	if got := kinds("f:live"); got != "on-demand" {
 		t.Errorf("beyond what is provisioned: %s", got)
 	}
-	for range 2 {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
+	release()
 
 	counted := map[string]float64{}
 	st.room.Measure(func(m *call.Measure) { counted[m.Name] = m.Sum })
@@ -274,13 +258,9 @@ func TestProvisionedConcurrencyRefused(t *testing.T) {
 // and what has none gets AWS's answer in the end.
 func TestMemoryBudget(t *testing.T) {
 	const each = 48 << 20
-	lines := make(chan string, 100)
-	st := newStand(t, realTime, func(d *Deps) {
-		d.Memory = 2 * each
-		d.Tap = func(_, line string) { lines <- line }
-	})
+	st := newStand(t, realTime, func(d *Deps) { d.Memory = 2 * each })
 	for i := range 4 {
-		st.custom(t, fmt.Sprintf("f%d", i), nil)
+		st.custom(t, fmt.Sprintf("f%d", i), func(in *api.CreateFunctionRequest) { in.Timeout = new(int32(300)) })
 	}
 	held := func() int64 { return st.room.plane.memory.held.Load() }
 	// More functions than fit take turns.
@@ -292,21 +272,13 @@ func TestMemoryBudget(t *testing.T) {
 	}
 	// Those that are busy make no room.
 	st.room.plane.memory.limit = held() // for what is there
-	done := make(chan error)
-	go func() {
-		_, err := st.invoke("f2", `{"do":"wait","wait":1500}`)
-		done <- err
-	}()
-	for <-lines != "waiting" {
-	}
+	release := st.hold(t, "f2", 1)
 	st.room.plane.memory.limit = 1
 	_, err := st.invoke("f3", `{}`)
 	if f := fault.As(err); f == nil || f.Code != "TooManyRequestsException" || f.Status != 429 || f.Fields["Reason"] != reasonAccount {
 		t.Errorf("without memory: %v", err)
 	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	release()
 	st.room.plane.memory.limit = 2 * each
 	st.answer(t, "f3", `{}`)
 	if err := st.room.Stop(t.Context()); err != nil {

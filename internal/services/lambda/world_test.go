@@ -3,6 +3,8 @@ package lambda
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,6 +206,43 @@ func newStand(t testing.TB, options ...option) *stand {
 	}
 	st.open(t)
 	return st
+}
+
+// hold lets a function be busy with n events, if its timeout is
+// long enough, until release is called, which tells what became of them.
+func (st *stand) hold(t *testing.T, name string, n int) (release func()) {
+	t.Helper()
+	came, open, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came <- struct{}{}
+		<-open
+	}))
+	for range n {
+		go func() {
+			out, err := st.invoke(name, `{"do":"call","url":"`+srv.URL+`"}`)
+			if err == nil && out.FunctionError != nil {
+				err = fmt.Errorf("%s", out.Payload)
+			}
+			done <- err
+		}()
+	}
+	for range n {
+		select {
+		case <-came:
+		case err := <-done:
+			t.Fatalf("%s is not busy: %v", name, err)
+		}
+	}
+	return func() {
+		t.Helper()
+		close(open)
+		for range n {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		srv.Close()
+	}
 }
 
 // open makes the room, plugs it in and starts it; it is stopped when the test ends.
