@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Stages are those at which hooks run: before the server starts, beside its start,
@@ -65,15 +66,8 @@ func (h *Hooks) Run(ctx context.Context, stage string, env []string) {
 			continue
 		}
 		h.state(i, "RUNNING")
-		cmd := exec.CommandContext(ctx, h.paths[i])
-		if filepath.Ext(h.paths[i]) == ".py" {
-			cmd = exec.CommandContext(ctx, "python3", h.paths[i])
-		} else if unix, err := exec.LookPath(h.paths[i]); err != nil || unix == "" { // it is not executable
-			cmd = exec.CommandContext(ctx, "sh", h.paths[i])
-		}
-		cmd.Env, cmd.Stdout, cmd.Stderr = env, h.out, h.out
 		state := "SUCCESSFUL"
-		if err := cmd.Run(); err != nil {
+		if err := h.run(ctx, h.paths[i], env); err != nil {
 			state = "ERROR"
 			fmt.Fprintf(h.out, "The init hook %s failed: %v\n", h.paths[i], err)
 		}
@@ -82,6 +76,27 @@ func (h *Hooks) Run(ctx context.Context, stage string, env []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.completed[stage] = true
+}
+
+// run runs a hook: Python, a program, or a script of the shell if it is not executable or
+// does not say what runs it, as a shell itself would.
+func (h *Hooks) run(ctx context.Context, path string, env []string) error {
+	with := func(args ...string) error {
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, h.out, h.out
+		return cmd.Run()
+	}
+	if filepath.Ext(path) == ".py" {
+		return with("python3", path)
+	}
+	if program, err := exec.LookPath(path); err != nil || program == "" {
+		return with("sh", path)
+	}
+	err := with(path)
+	if errors.Is(err, syscall.ENOEXEC) {
+		return with("sh", path)
+	}
+	return err
 }
 
 func (h *Hooks) state(i int, state string) {

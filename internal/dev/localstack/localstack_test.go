@@ -66,6 +66,10 @@ func TestHooks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// This one can be executed, but does not say by what.
+	if err := os.Chmod(filepath.Join(dir, "ready.d/more/c.sh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	h, err := Find(dir, &out)
 	if err != nil {
