@@ -22,6 +22,9 @@ const (
 	passingData = "/run/tierra"
 )
 
+// everywhere is where a container listens.
+const everywhere = "0.0.0.0:4566"
+
 func containerCommand() *cobra.Command {
 	var f serverFlags
 	var hooks string
@@ -44,7 +47,7 @@ every start is with empty data. Arguments are left alone.`,
 			}
 			given := c.Flags().Changed
 			if !given("listen") {
-				f.listen = cmp.Or(s.Listen, "0.0.0.0:4566")
+				f.listen = cmp.Or(s.Listen, everywhere)
 			}
 			if !given("log") {
 				f.log = cmp.Or(s.Log, f.log)
@@ -70,6 +73,7 @@ every start is with empty data. Arguments are left alone.`,
 		},
 	}
 	f.add(c.Flags(), "info", "private")
+	c.Flags().Lookup("listen").DefValue = everywhere // unless its variables say otherwise
 	c.Flags().StringVar(&hooks, "init", "/etc/localstack/init", "folder with the init hooks: boot.d, start.d, ready.d and shutdown.d, with *.sh and *.py")
 	return c
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -32,6 +34,9 @@ func doctor(ctx context.Context) error {
 	}
 	fmt.Printf("tierra %s, %s/%s, %d processors\n\nIsolation of functions\n", version, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	report, err := sandbox.Probe(ctx)
+	if errors.As(err, new(*fs.PathError)) {
+		return fmt.Errorf("no place to try it: %w; set TMPDIR to a folder that you may write to", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,9 @@ func env(data string, profile, secure bool) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no server has been started with the data folder %s yet; start one with `tierra serve%s`", f.Dir, dataFlag(data))
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: the key is for the user who started the server; be that one, or have a server of your own with --data", err)
+	}
 	if err != nil {
 		return err
 	}

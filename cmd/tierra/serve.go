@@ -66,6 +66,11 @@ func (f serverFlags) start(ctx context.Context) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name, n := range map[string]int64{"api-rate": int64(f.apiRate) - 1, "function-memory": f.functionMemory, "template-memory": f.templateMemory} {
+		if n < 0 {
+			return nil, fmt.Errorf("--%s: the number is too small; tierra serve --help says what it counts", name)
+		}
+	}
 	policy, err := egress.Parse(f.egress)
 	if err != nil {
 		return nil, fmt.Errorf("--egress: %w", err)

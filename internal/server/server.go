@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -146,11 +148,14 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	var held *lease.Lease
 	if !c.Memory {
 		if held, err = lease.Acquire(s.folder.Dir); err != nil {
+			if other := new(lease.HeldError); errors.As(err, &other) {
+				err = fmt.Errorf("%w; stop it, or name another folder with --data", err)
+			}
 			return nil, err
 		}
 		s.later(func() { _ = held.Release() })
 	}
-	l, err := listenOn(c.Listen)
+	l, err := listenOn(c.Listen, "--listen")
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +239,7 @@ func open(c Config) (*Server, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.folder.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+		return nil, fmt.Errorf("make the data folder: %w; name one that you may write to with --data", err)
 	}
 	path := s.folder.Authority()
 	if c.Memory {
@@ -339,9 +344,9 @@ func (s *Server) observers() (call.Observers, error) {
 	if s.config.Metrics == "" {
 		return all, nil
 	}
-	l, err := listenOn(s.config.Metrics)
+	l, err := listenOn(s.config.Metrics, "--metrics")
 	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+		return nil, err
 	}
 	s.metrics = "http://" + reachable(l.Addr()) + "/metrics"
 	m := observe.NewMetrics()
@@ -375,13 +380,20 @@ func (s *Server) startWorkers(ctx context.Context) error {
 	return nil
 }
 
-// listenOn opens the address, or says who has it.
-func listenOn(addr string) (net.Listener, error) {
+// listenOn opens the address that a flag gave, or says what to do about it.
+func listenOn(addr, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; stop what listens there, or choose another address with --listen", addr, err)
+	if err == nil {
+		return l, nil
 	}
-	return l, nil
+	advice := "give an address of this machine as HOST:PORT, as in " + flag + " 127.0.0.1:4566"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = "stop what listens there, or choose another address with " + flag
+	case errors.Is(err, fs.ErrPermission):
+		advice = "ports below 1024 are root's: choose another with " + flag
+	}
+	return nil, fmt.Errorf("cannot listen on %s: %w; %s", addr, err, advice)
 }
 
 // reachable turns a listener's address into one that this machine can call.
