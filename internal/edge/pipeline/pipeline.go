@@ -421,6 +421,9 @@ func (x *exchange) operation() error {
 		if x.t.Action == "" {
 			return fault.Of(fault.InvalidAction, "%s has no operation for %s %s.", x.t.Service.ID, x.r.Method, x.r.URL.Path)
 		}
+		if target := x.r.Header.Get("X-Amz-Target"); target != "" && !strings.HasPrefix(target, x.t.Service.TargetPrefix+".") {
+			return fault.Of(fault.InvalidAction, "Tierra does not know the service of the X-Amz-Target %q; docs/COVERAGE.md lists the services that it knows.", target)
+		}
 		return fault.Of(fault.InvalidAction, "The action %s is not valid for this web service.", x.t.Action)
 	}
 	x.rq.Op = op
