@@ -30,6 +30,22 @@ try {
   assert.equal(await ticket.count(), 0);
   await page.reload();
   await page.getByText("No one has booked yet").waitFor();
+
+  await page.setViewportSize({ width: 320, height: 640 }); // a small telephone
+  await page.getByLabel("Name").fill("Ada".repeat(26));
+  await page.getByLabel("Name").press("Enter");
+  await ticket.waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+
+  // Without an answer the page says so. This page is not watched for problems.
+  const cut = await page.context().browser().newPage();
+  await cut.goto(address);
+  await cut.locator("#tickets li").waitFor();
+  await cut.route("**/tickets", route => route.abort());
+  await cut.getByLabel("Name").fill("Grace Hopper");
+  await cut.getByLabel("Name").press("Enter");
+  await cut.getByText("The API cannot be reached.").waitFor();
+  await cut.getByRole("button", { name: "Book tickets", disabled: false }).waitFor();
 } finally {
   await close();
 }
