@@ -1,9 +1,12 @@
 package jsonpath
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
 )
@@ -42,11 +45,13 @@ func (o *operand) value(f *finder, at any) (any, bool) {
 	if o.here {
 		from = at
 	}
-	found := f.walk(o.path, from)
-	if o.path.several {
+	found, ok := f.walk(o.path, from)
+	switch {
+	case !ok:
+		return nil, false
+	case o.path.several:
 		return &vtl.List{Items: found}, len(found) > 0
-	}
-	if len(found) == 0 {
+	case len(found) == 0:
 		return nil, false
 	}
 	return found[0], true
@@ -66,6 +71,9 @@ func (c comparison) holds(f *finder, at any) bool {
 	x, ok1 := c.x.value(f, at)
 	if c.re != nil {
 		s, ok := x.(string)
+		if _, number := float(x); number {
+			s, ok = vtl.String(x), true
+		}
 		return ok && c.re.MatchString(s)
 	}
 	y, ok2 := c.y.value(f, at)
@@ -74,13 +82,28 @@ func (c comparison) holds(f *finder, at any) bool {
 		return ok1 == ok2 && same(x, y)
 	case "!=":
 		return ok1 != ok2 || !same(x, y)
-	case "in", "nin":
-		l, _ := y.(*vtl.List)
-		in := false
-		for i := 0; l != nil && i < len(l.Items); i++ {
-			in = in || same(x, l.Items[i])
+	case "===":
+		return ok1 == ok2 && fmt.Sprintf("%T", x) == fmt.Sprintf("%T", y) && same(x, y)
+	case "!==":
+		return ok1 != ok2 || fmt.Sprintf("%T", x) != fmt.Sprintf("%T", y) || !same(x, y)
+	case "in":
+		return ok1 && within(x, y)
+	case "nin":
+		return ok1 && !within(x, y)
+	case "contains":
+		if s, ok := x.(string); ok {
+			t, ok := y.(string)
+			return ok && strings.Contains(s, t)
 		}
-		return ok1 && in == (c.op == "in")
+		return within(y, x)
+	case "size":
+		n, ok := size(x)
+		return ok && same(n, y)
+	case "empty":
+		n, ok := size(x)
+		return ok && (n == 0) == (y == true)
+	case "subsetof", "anyof", "noneof", "all":
+		return ok1 && c.sets(x, y)
 	}
 	n, known := order(x, y)
 	switch {
@@ -94,6 +117,46 @@ func (c comparison) holds(f *finder, at any) bool {
 		return n > 0
 	}
 	return n >= 0
+}
+
+// sets compares two lists as sets.
+func (c comparison) sets(x, y any) bool {
+	a, ok1 := x.(*vtl.List)
+	b, ok2 := y.(*vtl.List)
+	if !ok1 || !ok2 {
+		return false
+	}
+	if c.op == "all" { // of the right are in the left
+		a, b = b, a
+	}
+	n := 0
+	for _, v := range a.Items {
+		if within(v, b) {
+			n++
+		}
+	}
+	switch c.op {
+	case "anyof":
+		return n > 0
+	case "noneof":
+		return n == 0
+	}
+	return n == len(a.Items)
+}
+
+func within(x, list any) bool {
+	l, _ := list.(*vtl.List)
+	return l != nil && slices.ContainsFunc(l.Items, func(y any) bool { return same(x, y) })
+}
+
+func size(v any) (int64, bool) {
+	switch v := v.(type) {
+	case string:
+		return int64(utf8.RuneCountInString(v)), true
+	case *vtl.List:
+		return int64(len(v.Items)), true
+	}
+	return 0, false
 }
 
 func float(v any) (float64, bool) {
@@ -127,6 +190,15 @@ func same(x, y any) bool {
 	if n, ok := order(x, y); ok {
 		return n == 0
 	}
+	for range 2 { // a string that reads as a number is one
+		if s, ok := y.(string); ok {
+			if a, ok := float(x); ok {
+				b, err := strconv.ParseFloat(s, 64)
+				return err == nil && a == b
+			}
+		}
+		x, y = y, x
+	}
 	switch x.(type) {
 	case *vtl.List, *vtl.Map:
 		a, err := vtl.AppendJSON(nil, x)
@@ -141,6 +213,23 @@ func same(x, y any) bool {
 		return false
 	}
 	return x == y
+}
+
+var operators = []string{
+	"===", "!==", "==", "!=", "<=", ">=", "<", ">", "=~", "in", "nin", "contains", "size", "empty", "subsetof", "anyof", "noneof", "all",
+}
+
+// takeOperator takes an operator; words need a space or a bracket after them.
+func (p *parser) takeOperator(op string) bool {
+	if op[0] < 'a' {
+		return p.take(op)
+	}
+	rest := p.src[p.pos:]
+	if len(rest) <= len(op) || !strings.EqualFold(rest[:len(op)], op) || strings.IndexByte(" ['\"$@", rest[len(op)]) < 0 {
+		return false
+	}
+	p.pos += len(op)
+	return true
 }
 
 func (p *parser) or() (condition, error)  { return p.joined("||", true, p.and) }
@@ -185,11 +274,11 @@ func (p *parser) not() (condition, error) {
 		return nil, err
 	}
 	p.space()
-	for _, op := range []string{"==", "!=", "<=", ">=", "<", ">", "=~", "in ", "nin "} {
-		if !p.take(op) {
+	for _, op := range operators {
+		if !p.takeOperator(op) {
 			continue
 		}
-		c := comparison{op: strings.TrimSpace(op), x: x}
+		c := comparison{op: op, x: x}
 		p.space()
 		if op == "=~" {
 			c.re, err = p.regexp()

@@ -1,6 +1,6 @@
-// Package jsonpath is the part of Jayway's JSONPath that API Gateway's users
-// rely on: names, indexes, slices, unions, wildcards, descendants, filters and
-// length(). It reads values of package vtl.
+// Package jsonpath is Jayway's JSONPath, as API Gateway has it: names, indexes,
+// slices, unions, wildcards, descendants, filters and functions. It reads values of
+// package vtl.
 // https://github.com/json-path/JsonPath
 package jsonpath
 
@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/tierra-cloud/tierra/internal/services/apigateway/vtl"
 )
 
 // Path is a parsed path. It is safe for concurrent use.
@@ -32,7 +30,13 @@ type step struct {
 	all    bool
 	slice  *slice
 	filter condition
-	length bool
+	fn     *function
+}
+
+// several tells whether the step may lead to several values; last says that it is
+// the path's last, where several names make one object of them.
+func (s *step) several(last bool) bool {
+	return s.deep || s.all || s.slice != nil || s.filter != nil || len(s.index) > 1 || len(s.names) > 1 && !last
 }
 
 type slice struct{ from, to *int64 }
@@ -40,7 +44,7 @@ type slice struct{ from, to *int64 }
 // Parse reads a path. A path without "$" begins at the root as well.
 func Parse(s string) (*Path, error) {
 	p := &parser{src: strings.TrimSpace(s)}
-	if !p.take("$") && p.src != "" && p.src[0] != '[' {
+	if !p.take("$") && !p.take("@") && p.src != "" && p.src[0] != '[' {
 		p.src = "." + p.src
 	}
 	path, err := p.path()
@@ -79,36 +83,43 @@ func (p *parser) path() (*Path, error) {
 		var s step
 		switch {
 		case p.take(".."):
-			s.deep, path.several = true, true
+			s.deep = true
 			if p.pos < len(p.src) && p.src[p.pos] == '[' {
 				p.pos++
-				if err := p.bracket(&s, path); err != nil {
+				if err := p.bracket(&s); err != nil {
 					return nil, err
 				}
 				break
 			}
-			if err := p.name(&s, path); err != nil {
+			if err := p.name(&s); err != nil {
+				return nil, err
+			}
+		case p.take(".["), p.take("["):
+			if err := p.bracket(&s); err != nil {
 				return nil, err
 			}
 		case p.take("."):
-			if err := p.name(&s, path); err != nil {
-				return nil, err
-			}
-		case p.take("["):
-			if err := p.bracket(&s, path); err != nil {
+			if err := p.name(&s); err != nil {
 				return nil, err
 			}
 		default:
-			return path, nil
+			return path.finish(), nil
 		}
 		path.steps = append(path.steps, s)
 	}
-	return path, nil
+	return path.finish(), nil
 }
 
-func (p *parser) name(s *step, path *Path) error {
+func (p *Path) finish() *Path {
+	for i := range p.steps {
+		p.several = p.several || p.steps[i].several(i == len(p.steps)-1)
+	}
+	return p
+}
+
+func (p *parser) name(s *step) error {
 	if p.take("*") {
-		s.all, path.several = true, true
+		s.all = true
 		return nil
 	}
 	i := p.pos
@@ -120,25 +131,24 @@ func (p *parser) name(s *step, path *Path) error {
 		return p.fail("a name is missing")
 	}
 	p.pos = i
-	if (n == "length" || n == "size") && p.take("()") {
-		s.length = true
-		return nil
+	if p.take("(") {
+		return p.function(n, s)
 	}
 	s.names = []string{n}
 	return nil
 }
 
-func (p *parser) bracket(s *step, path *Path) error {
+func (p *parser) bracket(s *step) error {
 	p.space()
 	switch {
 	case p.take("*"):
-		s.all, path.several = true, true
+		s.all = true
 	case p.take("?("):
 		c, err := p.or()
 		if err != nil {
 			return err
 		}
-		s.filter, path.several = c, true
+		s.filter = c
 		if p.space(); !p.take(")") {
 			return p.fail("a filter has no end")
 		}
@@ -154,9 +164,8 @@ func (p *parser) bracket(s *step, path *Path) error {
 			}
 			p.space()
 		}
-		path.several = path.several || len(s.names) > 1
 	default:
-		if err := p.numbers(s, path); err != nil {
+		if err := p.numbers(s); err != nil {
 			return err
 		}
 	}
@@ -205,14 +214,19 @@ func (p *parser) number() (*int64, error) {
 	return &n, nil
 }
 
-func (p *parser) numbers(s *step, path *Path) error {
+func (p *parser) numbers(s *step) error {
 	n, err := p.number()
 	if err != nil {
 		return err
 	}
 	if p.take(":") {
 		to, err := p.number()
-		s.slice, path.several = &slice{n, to}, true
+		if err == nil && n == nil && to == nil {
+			return p.fail("a slice has no bound")
+		}
+		if s.slice = (&slice{n, to}); err == nil && p.take(":") {
+			_, err = p.number() // a width, which Jayway takes and does not heed
+		}
 		return err
 	}
 	if n == nil {
@@ -226,149 +240,7 @@ func (p *parser) numbers(s *step, path *Path) error {
 		if n == nil {
 			return p.fail("an index is missing")
 		}
-		s.index, path.several = append(s.index, *n), true
+		s.index = append(s.index, *n)
 	}
 	return nil
-}
-
-// Find returns what the path leads to: for a path that may have several results
-// a list of them. ok is false if there is nothing.
-func (p *Path) Find(root any) (v any, ok bool) {
-	f := &finder{root: root}
-	found := f.walk(p, root)
-	if p.several {
-		if found == nil {
-			found = []any{}
-		}
-		return &vtl.List{Items: found}, true
-	}
-	if len(found) == 0 {
-		return nil, false
-	}
-	return found[0], true
-}
-
-type finder struct {
-	root any
-	work int // that was done, in values looked at
-}
-
-func (f *finder) walk(p *Path, from any) []any {
-	at := []any{from}
-	for i := range p.steps {
-		s := &p.steps[i]
-		var next []any
-		for _, v := range at {
-			if s.deep {
-				f.descend(s, v, &next, 0)
-			} else {
-				f.step(s, v, &next)
-			}
-		}
-		at = next
-	}
-	return at
-}
-
-func (f *finder) descend(s *step, v any, out *[]any, depth int) {
-	if depth > 500 || f.work > maxResults {
-		return
-	}
-	f.step(s, v, out)
-	switch v := v.(type) {
-	case *vtl.List:
-		for _, x := range v.Items {
-			f.descend(s, x, out, depth+1)
-		}
-	case *vtl.Map:
-		for _, k := range v.Keys() {
-			x, _ := v.Get(k)
-			f.descend(s, x, out, depth+1)
-		}
-	}
-}
-
-func (f *finder) step(s *step, v any, out *[]any) {
-	if f.work++; f.work > maxResults {
-		return
-	}
-	switch v := v.(type) {
-	case *vtl.Map:
-		switch {
-		case s.length:
-			*out = append(*out, int64(v.Len()))
-		case s.all:
-			for _, k := range v.Keys() {
-				x, _ := v.Get(k)
-				*out = append(*out, x)
-			}
-			f.work += v.Len()
-		case s.filter != nil:
-			if s.deep {
-				return
-			}
-			if s.filter.holds(f, v) {
-				*out = append(*out, v)
-			}
-		case len(s.names) == 1:
-			if x, ok := v.Get(s.names[0]); ok {
-				*out = append(*out, x)
-			}
-		case len(s.names) > 1: // those names of the object as one
-			m := vtl.NewMap()
-			for _, n := range s.names {
-				if x, ok := v.Get(n); ok {
-					m.Put(n, x)
-				}
-			}
-			*out = append(*out, m)
-		}
-	case *vtl.List:
-		f.list(s, v.Items, out)
-	case string:
-		if s.length {
-			*out = append(*out, int64(len([]rune(v))))
-		}
-	}
-}
-
-func (f *finder) list(s *step, items []any, out *[]any) {
-	n := int64(len(items))
-	switch {
-	case s.length:
-		*out = append(*out, n)
-	case s.all:
-		*out = append(*out, items...)
-		f.work += len(items)
-	case s.index != nil:
-		for _, i := range s.index {
-			if i < 0 {
-				i += n
-			}
-			if i >= 0 && i < n {
-				*out = append(*out, items[i])
-			}
-		}
-	case s.slice != nil:
-		bound := func(b *int64, otherwise int64) int64 {
-			if b == nil {
-				return otherwise
-			}
-			i := *b
-			if i < 0 {
-				i += n
-			}
-			return max(0, min(i, n))
-		}
-		if from, to := bound(s.slice.from, 0), bound(s.slice.to, n); from < to {
-			*out = append(*out, items[from:to]...)
-			f.work += int(to - from)
-		}
-	case s.filter != nil:
-		for _, x := range items {
-			if s.filter.holds(f, x) {
-				*out = append(*out, x)
-			}
-		}
-	}
 }

@@ -95,7 +95,7 @@ func (s *Source) document() (any, error) {
 	if len(s.Body) == 0 {
 		s.json = vtl.NewMap()
 	} else {
-		v, err := vtl.ParseJSON(s.Body)
+		v, err := vtl.ParseDocument(s.Body)
 		if err != nil {
 			return nil, errors.Join(errors.New("the payload is not JSON"), err)
 		}
@@ -253,17 +253,22 @@ func (util) Call(name string, args []any) (any, bool, error) {
 		v, err := vtl.ParseJSON([]byte(s))
 		return v, true, err
 	case "urlEncode":
-		return url.QueryEscape(s), true, nil
+		return urlEncode(s), true, nil
 	case "urlDecode":
 		d, err := url.QueryUnescape(s)
 		return d, true, err
 	case "base64Encode":
 		return base64.StdEncoding.EncodeToString([]byte(s)), true, nil
 	case "base64Decode":
-		b, err := base64.StdEncoding.DecodeString(s)
+		b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "=\r\n")) // Java needs no padding
 		return string(b), true, err
 	}
 	return nil, false, nil
+}
+
+// urlEncode is Java's URLEncoder, which leaves an asterisk and takes no tilde.
+func urlEncode(s string) string {
+	return strings.NewReplacer("%2A", "*", "~", "%7E").Replace(url.QueryEscape(s))
 }
 
 // escapeJavaScript escapes what a string of JavaScript cannot hold as it is.
@@ -289,7 +294,7 @@ func escapeJavaScript(s string) string {
 			b = append(b, `\t`...)
 		default:
 			switch {
-			case c >= ' ' && c < 0x7f:
+			case c >= ' ' && c <= 0x7f:
 				b = append(b, byte(c))
 			case c > 0xffff:
 				c -= 0x10000
@@ -318,7 +323,7 @@ func Strings(m *vtl.Map, place string) map[string]string {
 	out := make(map[string]string, in.Len())
 	for _, k := range in.Keys() {
 		x, _ := in.Get(k)
-		out[k] = strings.TrimSpace(vtl.String(x))
+		out[vtl.String(in.Key(k))] = strings.TrimSpace(vtl.String(x))
 	}
 	return out
 }

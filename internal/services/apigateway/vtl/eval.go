@@ -24,6 +24,17 @@ type reference struct {
 	otherwise expr
 }
 
+// dotted tells whether a reference that ends in a character has no braces, and a
+// property as its last name.
+func (ref *reference) dotted(last byte) bool {
+	for i := len(ref.steps) - 1; i >= 0 && last != '}'; i-- {
+		if k := ref.steps[i].kind; k != index {
+			return k == property
+		}
+	}
+	return false
+}
+
 func (ref *reference) render(r *run) error {
 	v, err := ref.eval(r)
 	if err != nil {
@@ -37,7 +48,10 @@ func (ref *reference) render(r *run) error {
 			return fmt.Errorf("%w: definitions name each other too deeply", ErrLimit)
 		}
 		defer func() { r.depth-- }()
-		return r.all(v.body)
+		if err := r.all(v.body); err != errBreak { //nolint:errorlint // it is never wrapped
+			return err
+		}
+		return nil
 	}
 	s, err := r.str(v)
 	if err != nil {
@@ -62,13 +76,15 @@ func (ref *reference) eval(r *run) (any, error) {
 }
 
 func (ref *reference) walk(r *run, steps []step) (any, error) {
-	v := r.lookup(ref.name)
+	v, err := r.lookup(ref.name)
+	if err != nil {
+		return nil, err
+	}
 	for i := range steps {
 		s := &steps[i]
 		if err := r.step(); err != nil {
 			return nil, err
 		}
-		var err error
 		if v, err = s.from(r, v); err != nil {
 			return nil, fmt.Errorf("$%s: %w", ref.name, err)
 		}
@@ -77,12 +93,14 @@ func (ref *reference) walk(r *run, steps []step) (any, error) {
 }
 
 func (s *step) from(r *run, v any) (any, error) {
+	if v == nil {
+		return nil, nil // and no argument is computed
+	}
 	if d, ok := v.(*define); ok {
-		text, err := r.capture(d.body)
-		if err != nil {
-			return nil, err
+		if s.kind == method && s.name == "toString" && len(s.args) == 0 {
+			return r.capture(d.body)
 		}
-		v = text
+		return nil, nil
 	}
 	if s.kind == property {
 		return r.property(v, s.name)
@@ -124,7 +142,7 @@ func (ref *reference) assign(r *run, v any) error {
 	}
 	switch in := in.(type) {
 	case *Map:
-		k, err := r.str(key)
+		k, err := in.key(r, key, true)
 		if err != nil {
 			return err
 		}
@@ -182,11 +200,10 @@ func (x *rangeOf) eval(r *run) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, ok1 := a.(int64)
-	to, ok2 := b.(int64)
-	if !ok1 || !ok2 {
+	if !number(a) || !number(b) {
 		return nil, nil
 	}
+	from, to := intValue(a), intValue(b)
 	by, n := int64(1), uint64(to)-uint64(from)
 	if to < from {
 		by, n = -1, uint64(from)-uint64(to)
@@ -216,7 +233,7 @@ func (m *mapOf) eval(r *run) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, err := r.str(k)
+		key, err := v.key(r, k, true)
 		if err != nil {
 			return nil, err
 		}
@@ -232,8 +249,8 @@ func (m *mapOf) eval(r *run) (any, error) {
 type not struct{ x expr }
 
 func (n *not) eval(r *run) (any, error) {
-	v, err := n.x.eval(r)
-	return !truth(v), err
+	ok, err := r.holds(n.x)
+	return !ok, err
 }
 
 type operator uint8
@@ -263,17 +280,16 @@ func (b *binary) eval(r *run) (any, error) {
 	if err := r.step(); err != nil {
 		return nil, err
 	}
+	if b.op == or || b.op == and {
+		ok, err := r.holds(b.left)
+		if err != nil || ok == (b.op == or) {
+			return ok, err
+		}
+		return r.holds(b.right)
+	}
 	x, err := b.left.eval(r)
 	if err != nil {
 		return nil, err
-	}
-	switch b.op {
-	case or, and:
-		if truth(x) == (b.op == or) {
-			return b.op == or, nil
-		}
-		y, err := b.right.eval(r)
-		return truth(y), err
 	}
 	y, err := b.right.eval(r)
 	if err != nil {
@@ -314,7 +330,25 @@ func (b *binary) eval(r *run) (any, error) {
 	return arithmetic(b.op, x, y), nil
 }
 
-// truth tells whether a condition holds: everything that is there is true, but
+// holds tells whether a condition does. In Velocity only references, booleans and
+// what computes a boolean ever do: no other constant and no arithmetic.
+func (r *run) holds(cond expr) (bool, error) {
+	switch x := cond.(type) {
+	case *reference, *not:
+	case *binary:
+		if x.op >= plus {
+			return false, nil
+		}
+	case constant:
+		return x.v == true, nil
+	default:
+		return false, nil
+	}
+	v, err := cond.eval(r)
+	return truth(v), err
+}
+
+// truth tells whether a value is taken for true: everything that is there is, but
 // for the boolean false.
 func truth(v any) bool {
 	b, ok := v.(bool)

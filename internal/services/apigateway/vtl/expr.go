@@ -56,36 +56,31 @@ func (p *parser) reference() (*reference, error) {
 		switch p.src[p.pos] {
 		case '.':
 			p.pos++
-			s := step{kind: property, name: p.identifier()}
-			if s.name == "" {
+			if p.pos == len(p.src) || !letter(p.src[p.pos]) {
 				p.pos = before
 				goto done
 			}
+			s := step{kind: property, name: p.identifier()}
 			if p.take("(") {
 				s.kind = method
-				for {
-					p.space()
-					if p.take(")") {
-						break
-					}
+				for !p.take(")") {
 					if len(s.args) > 0 && !p.take(",") {
 						return nil, p.fail("the arguments of %s have no end", s.name)
 					}
-					a, err := p.expression()
+					a, err := p.argument()
 					if err != nil {
 						return nil, err
 					}
 					s.args = append(s.args, a)
+					p.space()
 				}
 			}
 			ref.steps = append(ref.steps, s)
 		case '[':
 			p.pos++
-			i, err := p.expression()
-			p.space()
-			if err != nil || !p.take("]") {
-				p.pos = before // it is text
-				goto done
+			i, err := p.position()
+			if err != nil {
+				return nil, err
 			}
 			ref.steps = append(ref.steps, step{kind: index, args: []expr{i}})
 		default:
@@ -103,8 +98,7 @@ done:
 			p.space()
 		}
 		if !p.take("}") {
-			p.pos = start
-			return nil, nil
+			return nil, p.fail("a reference has no closing brace")
 		}
 	}
 	return p.share(p.src[start:p.pos], ref), nil
@@ -173,6 +167,9 @@ func (p *parser) operator(level int) (operator, bool) {
 	p.space()
 	for _, o := range operators[level] {
 		if p.take(o.sign) {
+			if o.op == minus && p.numberAhead() { // "-1" is a number wherever it stands
+				break
+			}
 			return o.op, true
 		}
 		if o.word != "" && p.word(o.word) {
@@ -211,12 +208,6 @@ func (p *parser) unary() (expr, error) {
 		}
 		x, err := p.unary()
 		return &not{x}, err
-	case c == '$':
-		ref, err := p.reference()
-		if err == nil && ref == nil {
-			err = p.fail("a reference is incomplete")
-		}
-		return ref, err
 	case c == '(':
 		p.pos++
 		x, err := p.expression()
@@ -228,18 +219,40 @@ func (p *parser) unary() (expr, error) {
 			return nil, p.fail("a closing parenthesis is missing")
 		}
 		return x, nil
+	}
+	return p.operand()
+}
+
+// argument reads what may stand in a list, a map, or the arguments of a method
+// or a macro: there are no operators there.
+func (p *parser) argument() (expr, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.space()
+	if p.pos == len(p.src) {
+		return nil, p.fail("an argument is missing")
+	}
+	return p.operand()
+}
+
+func (p *parser) operand() (expr, error) {
+	switch c := p.src[p.pos]; {
+	case c == '$':
+		ref, err := p.reference()
+		if err == nil && ref == nil {
+			err = p.fail("a reference is incomplete")
+		}
+		return ref, err
 	case c == '[':
 		return p.list()
 	case c == '{':
 		return p.dict()
 	case c == '"' || c == '\'':
 		return p.quoted(c)
-	case digit(c) || c == '-' && p.pos+1 < len(p.src) && digit(p.src[p.pos+1]):
+	case digit(c) || c == '-' || c == '.':
 		return p.number()
-	case c == '-':
-		p.pos++
-		x, err := p.unary()
-		return &binary{minus, constant{int64(0)}, x}, err
 	case p.word("true"):
 		return constant{true}, nil
 	case p.word("false"):
@@ -248,31 +261,67 @@ func (p *parser) unary() (expr, error) {
 	return nil, p.fail("%.20q is no expression", p.src[p.pos:])
 }
 
+// position reads what stands in the brackets of $x[...], with the closing one.
+func (p *parser) position() (expr, error) {
+	p.space()
+	if p.pos < len(p.src) && strings.IndexByte("[{", p.src[p.pos]) >= 0 {
+		return nil, p.fail("%.20q is no index", p.src[p.pos:])
+	}
+	i, err := p.argument()
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := i.(constant); ok {
+		if _, ok := c.v.(float64); ok {
+			return nil, p.fail("an index is no fraction")
+		}
+	}
+	p.space()
+	if !p.take("]") {
+		return nil, p.fail("an index has no end")
+	}
+	return i, nil
+}
+
+// numberAhead tells whether digits are next, or a point and digits.
+func (p *parser) numberAhead() bool {
+	rest := strings.TrimPrefix(p.src[p.pos:], ".")
+	return rest != "" && digit(rest[0])
+}
+
 func (p *parser) number() (expr, error) {
 	i := p.pos
-	if p.src[i] == '-' {
-		i++
-	}
-	digits := func() {
+	digits := func() int {
+		from := i
 		for i < len(p.src) && digit(p.src[i]) {
 			i++
 		}
+		return i - from
 	}
-	digits()
-	whole := true
-	if i+1 < len(p.src) && p.src[i] == '.' && digit(p.src[i+1]) {
-		whole = false
+	at := func(c byte) bool { return i < len(p.src) && p.src[i] == c }
+	if at('-') {
 		i++
-		digits()
 	}
-	if i < len(p.src) && p.src[i]|0x20 == 'e' && !whole {
-		j := i + 1
-		if j < len(p.src) && (p.src[j] == '-' || p.src[j] == '+') {
-			j++
+	n := digits()
+	whole := true
+	if at('.') && !(n > 0 && strings.HasPrefix(p.src[i:], "..")) { // which is that of a range
+		i++
+		n += digits()
+		whole = false
+	}
+	if n == 0 {
+		return nil, p.fail("%.20q is no expression", p.src[p.pos:])
+	}
+	if at('e') || at('E') {
+		before := i
+		i++
+		if at('-') || at('+') {
+			i++
 		}
-		if j < len(p.src) && digit(p.src[j]) {
-			i = j
-			digits()
+		if digits() == 0 {
+			i = before
+		} else {
+			whole = false
 		}
 	}
 	s := p.src[p.pos:i]
@@ -287,10 +336,7 @@ func (p *parser) number() (expr, error) {
 		n, _ := new(big.Int).SetString(s, 10)
 		return constant{n}, nil
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return nil, p.fail("%s is no number", s)
-	}
+	f, _ := strconv.ParseFloat(s, 64) // beyond its range it is infinite, as in Java
 	return constant{f}, nil
 }
 
@@ -360,46 +406,58 @@ func unescapeUnicode(s string) string {
 func (p *parser) list() (expr, error) {
 	p.pos++
 	l := &listOf{}
+	if p.take("]") {
+		return l, nil
+	}
 	for {
-		p.space()
-		if p.take("]") {
-			return l, nil
-		}
-		if len(l.items) > 0 && !p.take(",") {
-			return nil, p.fail("a list has no end")
-		}
-		x, err := p.expression()
+		x, err := p.argument()
 		if err != nil {
 			return nil, err
 		}
-		l.items = append(l.items, x)
 		p.space()
-		if len(l.items) == 1 && p.take("..") {
-			to, err := p.expression()
+		if len(l.items) == 0 && bound(x) && p.take("..") {
+			to, err := p.argument()
 			if err != nil {
 				return nil, err
 			}
 			p.space()
-			if !p.take("]") {
+			if !bound(to) || !p.take("]") {
 				return nil, p.fail("a range has no end")
 			}
 			return &rangeOf{x, to}, nil
 		}
+		l.items = append(l.items, x)
+		if p.take("]") {
+			return l, nil
+		}
+		if !p.take(",") {
+			return nil, p.fail("a list has no end")
+		}
 	}
+}
+
+// bound tells whether a range may begin or end with x.
+func bound(x expr) bool {
+	switch x := x.(type) {
+	case *reference:
+		return true
+	case constant:
+		switch x.v.(type) {
+		case int64, *big.Int:
+			return true
+		}
+	}
+	return false
 }
 
 func (p *parser) dict() (expr, error) {
 	p.pos++
 	m := &mapOf{}
+	if p.space(); p.take("}") {
+		return m, nil
+	}
 	for {
-		p.space()
-		if p.take("}") {
-			return m, nil
-		}
-		if len(m.keys) > 0 && !p.take(",") {
-			return nil, p.fail("a map has no end")
-		}
-		k, err := p.expression()
+		k, err := p.argument()
 		if err != nil {
 			return nil, err
 		}
@@ -407,10 +465,17 @@ func (p *parser) dict() (expr, error) {
 		if !p.take(":") {
 			return nil, p.fail("a map's key has no value")
 		}
-		v, err := p.expression()
+		v, err := p.argument()
 		if err != nil {
 			return nil, err
 		}
 		m.keys, m.values = append(m.keys, k), append(m.values, v)
+		p.space()
+		if p.take("}") {
+			return m, nil
+		}
+		if !p.take(",") {
+			return nil, p.fail("a map has no end")
+		}
 	}
 }

@@ -13,10 +13,15 @@ import (
 )
 
 // ParseJSON reads a JSON text into values of this package; objects keep their order.
-func ParseJSON(text []byte) (any, error) {
+func ParseJSON(text []byte) (any, error) { return parseJSON(text, false) }
+
+// ParseDocument is ParseJSON for lists that print as JSON.
+func ParseDocument(text []byte) (any, error) { return parseJSON(text, true) }
+
+func parseJSON(text []byte, document bool) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	v, err := readJSON(d, 0)
+	v, err := readJSON(d, document, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +31,7 @@ func ParseJSON(text []byte) (any, error) {
 	return v, nil
 }
 
-func readJSON(d *json.Decoder, depth int) (any, error) {
+func readJSON(d *json.Decoder, document bool, depth int) (any, error) {
 	t, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -39,9 +44,9 @@ func readJSON(d *json.Decoder, depth int) (any, error) {
 		return jsonNumber(string(t)), nil
 	case json.Delim:
 		if t == '[' {
-			l := &List{}
+			l := &List{JSON: document}
 			for d.More() {
-				v, err := readJSON(d, depth+1)
+				v, err := readJSON(d, document, depth+1)
 				if err != nil {
 					return nil, err
 				}
@@ -56,7 +61,7 @@ func readJSON(d *json.Decoder, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			v, err := readJSON(d, depth+1)
+			v, err := readJSON(d, document, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -89,14 +94,24 @@ func jsonNumber(s string) any {
 // that contains itself, or is longer than MaxText, is ErrLimit.
 func AppendJSON(dst []byte, v any) ([]byte, error) {
 	limit := len(dst) + MaxText
-	dst = appendJSON(dst, v, 0, limit)
+	dst = plainJSON.value(dst, v, 0, limit)
 	if len(dst) > limit {
 		return nil, fmt.Errorf("%w: a value is too long for JSON", ErrLimit)
 	}
 	return dst, nil
 }
 
-func appendJSON(dst []byte, v any, depth, limit int) []byte {
+// jsonStyle is how strings are written in JSON.
+type jsonStyle bool
+
+const (
+	plainJSON jsonStyle = false
+	// webJSON escapes what json-smart does in arrays that are printed: slashes, the
+	// control characters from 7F to 9F, and U+2000 to U+20FF.
+	webJSON jsonStyle = true
+)
+
+func (st jsonStyle) value(dst []byte, v any, depth, limit int) []byte {
 	if len(dst) > limit {
 		return dst
 	}
@@ -122,7 +137,7 @@ func appendJSON(dst []byte, v any, depth, limit int) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			if dst = appendJSON(dst, x, depth+1, limit); len(dst) > limit {
+			if dst = st.value(dst, x, depth+1, limit); len(dst) > limit {
 				return dst
 			}
 		}
@@ -133,23 +148,29 @@ func appendJSON(dst []byte, v any, depth, limit int) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(appendJSONString(dst, k), ':')
-			if dst = appendJSON(dst, v.m[k], depth+1, limit); len(dst) > limit {
+			dst = append(st.text(dst, String(v.Key(k))), ':')
+			if dst = st.value(dst, v.m[k], depth+1, limit); len(dst) > limit {
 				return dst
 			}
 		}
 		return append(dst, '}')
 	}
-	return appendJSONString(dst, String(v))
+	return st.text(dst, String(v))
 }
 
-func appendJSONString(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
+func (st jsonStyle) text(dst []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
 	dst = append(dst, '"')
 	for _, c := range s {
 		switch {
 		case c == '"' || c == '\\':
 			dst = append(dst, '\\', byte(c))
+		case c == '/' && st == webJSON:
+			dst = append(dst, `\/`...)
+		case c == '\b':
+			dst = append(dst, `\b`...)
+		case c == '\f':
+			dst = append(dst, `\f`...)
 		case c == '\n':
 			dst = append(dst, `\n`...)
 		case c == '\r':
@@ -158,6 +179,8 @@ func appendJSONString(dst []byte, s string) []byte {
 			dst = append(dst, `\t`...)
 		case c < ' ':
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		case st == webJSON && (c >= 0x7F && c <= 0x9F || c >= 0x2000 && c <= 0x20FF):
+			dst = append(dst, '\\', 'u', hex[c>>12], hex[c>>8&15], hex[c>>4&15], hex[c&15])
 		default:
 			dst = utf8.AppendRune(dst, c)
 		}

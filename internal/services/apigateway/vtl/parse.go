@@ -42,7 +42,7 @@ func (p *parser) enter() error {
 
 func (p *parser) leave() { p.depth-- }
 
-var macroStart = regexp.MustCompile(`#\{?macro\}?\s*\(\s*([A-Za-z][A-Za-z0-9_-]*)`)
+var macroStart = regexp.MustCompile(`#\{?macro\}?\s*\(\s*([A-Za-z_][A-Za-z0-9_]*)`)
 
 // macroNames finds the macros of a template, so that they can be called above
 // where they are defined.
@@ -71,8 +71,14 @@ func (p *parser) block() (nodes []node, end string, err error) {
 		}
 	}
 	defer func() { nodes = slices.Clone(nodes) }() // templates stay: no room to grow
+	fresh := true                                  // a token has just ended
 	for p.pos < len(p.src) {
 		i := strings.IndexAny(p.src[p.pos:], `\$#`)
+		if fresh && i > 0 && p.setAfterBlanks(p.pos+i) { // #set takes the blanks before it
+			p.pos += i
+			i = 0
+		}
+		fresh = true
 		if i < 0 {
 			lit.add(p.pos, p.src[p.pos:])
 			p.pos = len(p.src)
@@ -96,16 +102,22 @@ func (p *parser) block() (nodes []node, end string, err error) {
 			if ref == nil {
 				p.pos = start + 1
 				lit.add(start, "$")
+				fresh = false
 				continue
 			}
 			flush()
 			nodes = append(nodes, ref)
+			if ref.dotted(p.src[p.pos-1]) && strings.HasPrefix(p.src[p.pos:], "##") {
+				lit.add(p.pos, "##") // which Velocity takes for no comment there
+				p.pos += 2
+			}
 		case '#':
 			n, lits, end, err := p.hash()
 			if err != nil {
 				return nil, "", err
 			}
 			lit.add(start, lits)
+			fresh = lits != "#"
 			if n != nil || end != "" {
 				flush()
 			}
@@ -119,6 +131,25 @@ func (p *parser) block() (nodes []node, end string, err error) {
 	}
 	flush()
 	return nodes, "", nil
+}
+
+// setAfterBlanks tells whether there are but blanks up to a #set at a position.
+func (p *parser) setAfterBlanks(at int) bool {
+	for _, c := range []byte(p.src[p.pos:at]) {
+		if c != ' ' && c != '\t' {
+			return false
+		}
+	}
+	return p.setAt(at)
+}
+
+// setAt tells whether a #set with its parenthesis begins at a position.
+func (p *parser) setAt(at int) bool {
+	rest, ok := strings.CutPrefix(p.src[at:], "#set")
+	if !ok {
+		rest, ok = strings.CutPrefix(p.src[at:], "#{set}")
+	}
+	return ok && strings.HasPrefix(strings.TrimLeft(rest, " "), "(")
 }
 
 // literal is text between references and directives: a part of the source, which
@@ -175,31 +206,39 @@ func (p *parser) escape() (string, error) {
 		return all[:n/2], nil
 	case '#':
 		name, end := p.directiveName()
-		if !p.known(name) {
+		switch {
+		case name != "" && n%2 == 1 && !p.known(name): // it is text all the same
+			p.pos = end
+			return all + p.src[start:end], nil
+		case !p.known(name):
 			return all, nil
-		}
-		if n%2 == 1 {
+		case n%2 == 1:
 			p.pos = end
 			return all[:n/2] + p.src[start:end], nil
+		case name == "set" || p.src[start+1] == '{' && !slices.Contains(blockWords, name):
+			return all, nil // which even backslashes do not concern
 		}
 		return all[:n/2], nil
 	}
 	return all, nil
 }
 
-// directiveName looks at the name of a directive whose # is next: "if" of #if,
-// #{if} and #@if. end is where it ends.
+// blockWords are the directives that are words of the language itself.
+var blockWords = []string{"if", "elseif", "else", "end", "stop"}
+
+// directiveName looks at the name of a directive whose # is next: "if" of #if
+// and #{if}, "@if" of #@if. end is where it ends.
 func (p *parser) directiveName() (name string, end int) {
 	i := p.pos + 1
-	if i < len(p.src) && p.src[i] == '@' {
-		i++
-	}
 	curly := i < len(p.src) && p.src[i] == '{'
 	if curly {
 		i++
 	}
 	start := i
-	for i < len(p.src) && (letter(p.src[i]) || i > start && (digit(p.src[i]) || p.src[i] == '_' || p.src[i] == '-')) {
+	if !curly && i < len(p.src) && p.src[i] == '@' {
+		i++
+	}
+	for i < len(p.src) && (letter(p.src[i]) || p.src[i] == '_' || i > start && (digit(p.src[i]) || p.src[i] == '@')) {
 		i++
 	}
 	name = p.src[start:i]
@@ -247,12 +286,14 @@ func (p *parser) hash() (n node, lit, end string, err error) {
 		return nil, rest[3:i], "", nil
 	}
 	name, after := p.directiveName()
-	if !p.known(name) {
-		p.pos++
-		return nil, "#", "", nil
-	}
-	withBody := strings.HasPrefix(rest, "#@")
 	start := p.pos
+	if name == "" || name == "@" {
+		p.pos++
+		if p.numberAhead() {
+			_, err = p.number()
+		}
+		return nil, p.src[start:p.pos], "", err
+	}
 	p.pos = after
 	switch name {
 	case "end", "else":
@@ -264,12 +305,18 @@ func (p *parser) hash() (n node, lit, end string, err error) {
 		p.gobble()
 		return signal{map[string]error{"stop": errStop, "break": errBreak}[name]}, "", "", nil
 	}
-	if !p.paren() {
-		if p.macros[name] { // "#name" is no call
-			p.pos = start + 1
-			return nil, "#", "", nil
+	set := p.setAt(start)
+	switch {
+	case p.paren():
+		if name == "set" && !set {
+			return nil, "", "", p.fail("#set needs its parenthesis right after it")
 		}
+	case p.macros[name]: // it may be called without
+		return &invoke{name: name, raw: p.src[start:p.pos]}, "", "", nil
+	case p.known(name) && name != "set":
 		return nil, "", "", p.fail("#%s needs its parentheses", name)
+	default:
+		return nil, p.src[start:p.pos], "", nil
 	}
 	switch name {
 	case "set":
@@ -296,7 +343,7 @@ func (p *parser) hash() (n node, lit, end string, err error) {
 		p.pos = start
 		err = &Error{Line: 1 + strings.Count(p.src[:start], "\n"), Text: "#" + name + ", because a template reads no files", Unsupported: true}
 	default:
-		n, err = p.call(name, withBody)
+		n, err = p.call(name, start)
 	}
 	return n, "", "", err
 }
@@ -304,7 +351,7 @@ func (p *parser) hash() (n node, lit, end string, err error) {
 // paren skips white space up to an opening parenthesis and that.
 func (p *parser) paren() bool {
 	i := p.pos
-	for i < len(p.src) && (p.src[i] == ' ' || p.src[i] == '\t') {
+	for i < len(p.src) && strings.IndexByte(" \t\r\n", p.src[i]) >= 0 {
 		i++
 	}
 	if i == len(p.src) || p.src[i] != '(' {
@@ -357,6 +404,7 @@ func (p *parser) set() (node, error) {
 	if p.pos == len(p.src) || p.src[p.pos] != '$' {
 		return nil, p.fail("#set needs a reference")
 	}
+	start := p.pos
 	ref, err := p.reference()
 	if err != nil {
 		return nil, err
@@ -364,6 +412,7 @@ func (p *parser) set() (node, error) {
 	if ref == nil {
 		return nil, p.fail("#set needs a reference")
 	}
+	simple := len(ref.steps) == 0 && p.src[start+1] != '!' && p.src[start+1] != '{'
 	if n := len(ref.steps); n > 0 && ref.steps[n-1].kind == method {
 		return nil, p.fail("#set cannot set the result of a method")
 	}
@@ -374,6 +423,9 @@ func (p *parser) set() (node, error) {
 	v, err := p.expression()
 	if err != nil {
 		return nil, err
+	}
+	if len(ref.steps) == 0 && !simple {
+		ref = nil // as Velocity sets no ${x} or $!x
 	}
 	return &set{ref, v}, p.closing()
 }
@@ -430,10 +482,10 @@ func (p *parser) foreach() (node, error) {
 		return nil, err
 	}
 	p.space()
-	if p.identifier() != "in" {
+	if p.identifier() == "" { // whichever
 		return nil, p.fail("#foreach needs the word in")
 	}
-	over, err := p.expression()
+	over, err := p.argument()
 	if err != nil {
 		return nil, err
 	}
@@ -457,7 +509,7 @@ func (p *parser) define() (node, error) {
 }
 
 func (p *parser) evaluate() (node, error) {
-	e, err := p.expression()
+	e, err := p.argument()
 	if err != nil {
 		return nil, err
 	}
@@ -499,16 +551,27 @@ func (p *parser) macro() error {
 	return err
 }
 
-func (p *parser) call(name string, withBody bool) (node, error) {
-	c := &invoke{name: name}
+// call reads the arguments of what may be a macro; which it is turns out when
+// the template runs. start is where its # is.
+func (p *parser) call(name string, start int) (node, error) {
+	macro, withBody := strings.CutPrefix(name, "@")
+	c := &invoke{name: macro, block: withBody}
 	for {
 		p.space()
-		p.take(",")
-		p.space()
+		if len(c.args) > 0 && p.take(",") {
+			p.space()
+		}
 		if p.pos == len(p.src) || p.src[p.pos] == ')' {
 			break
 		}
-		a, err := p.unary()
+		var a expr
+		var err error
+		if w := p.identifier(); w == "" || w == "true" || w == "false" {
+			p.pos -= len(w)
+			a, err = p.argument()
+		} else if a = (constant{w}); p.macros[macro] {
+			err = p.fail("the word %s is no argument", w)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -519,7 +582,8 @@ func (p *parser) call(name string, withBody bool) (node, error) {
 	}
 	var err error
 	if withBody {
-		c.body, err = p.body("@" + name)
+		c.body, err = p.body(name)
 	}
+	c.raw = p.src[start:p.pos]
 	return c, err
 }

@@ -21,6 +21,7 @@ type run struct {
 	left  Limits
 	depth int
 	loop  *loop
+	frame *frame // of the macro that runs
 	// macros are those that #evaluate added.
 	macros map[string]*macro
 }
@@ -82,51 +83,50 @@ func (r *run) capture(nodes []node) (string, error) {
 	return s, err
 }
 
-func (r *run) lookup(name string) any {
+func (r *run) lookup(name string) (any, error) {
+	if r.frame != nil {
+		if v, ok, err := r.frame.lookup(r, name); ok {
+			return v, err
+		}
+	}
 	if v, ok := r.vars[name]; ok {
-		return v
+		return v, nil
 	}
 	if r.loop != nil {
 		switch name {
 		case "foreach":
-			return r.loop
+			return r.loop, nil
 		case "velocityCount":
-			return int64(r.loop.index + 1)
+			return int64(r.loop.index + 1), nil
 		case "velocityHasNext":
-			return r.loop.hasNext()
+			return r.loop.hasNext(), nil
 		}
 	}
 	v, _ := r.scope.Lookup(name)
-	return v
+	return v, nil
 }
 
+// assign sets a variable of the template, which hides the arguments of that name
+// in the macros that run.
 func (r *run) assign(name string, v any) {
+	for f := r.frame; f != nil; f = f.outer {
+		if f.local == nil {
+			f.local = map[string]any{}
+		}
+		f.local[name] = v
+	}
 	if r.vars == nil {
 		r.vars = map[string]any{}
 	}
 	r.vars[name] = v
 }
 
-// local sets variables while f runs, and puts back what was there.
-func (r *run) local(names []string, values []any, f func() error) error {
-	type old struct {
-		v  any
-		ok bool
+// unset removes a variable of the template.
+func (r *run) unset(name string) {
+	delete(r.vars, name)
+	for f := r.frame; f != nil; f = f.outer {
+		delete(f.local, name)
 	}
-	was := make([]old, len(names))
-	for i, n := range names {
-		was[i].v, was[i].ok = r.vars[n]
-		r.assign(n, values[i])
-	}
-	err := f()
-	for i, n := range names {
-		if was[i].ok {
-			r.vars[n] = was[i].v
-		} else {
-			delete(r.vars, n)
-		}
-	}
-	return err
 }
 
 // text prints itself.
@@ -140,13 +140,13 @@ type signal struct{ err error }
 func (s signal) render(*run) error { return s.err }
 
 type set struct {
-	to *reference
+	to *reference // nil sets nothing
 	v  expr
 }
 
 func (s *set) render(r *run) error {
 	v, err := s.v.eval(r)
-	if err != nil {
+	if err != nil || v == nil || s.to == nil { // nothing, as of 1 / 0, is not set
 		return err
 	}
 	return s.to.assign(r, v)
@@ -160,11 +160,11 @@ type branch struct {
 
 func (b *branch) render(r *run) error {
 	for i, c := range b.conds {
-		v, err := c.eval(r)
+		ok, err := r.holds(c)
 		if err != nil {
 			return err
 		}
-		if truth(v) {
+		if ok {
 			return r.all(b.blocks[i])
 		}
 	}
@@ -239,11 +239,20 @@ func (f *foreach) render(r *run) error {
 		return err
 	}
 	var items []any
+	size := func() int { return len(items) }
 	switch v := v.(type) {
 	case *List:
+		if v.view != nil {
+			v.refresh()
+			size = v.view.of.Len
+		} else {
+			size = func() int { return len(v.Items) }
+		}
 		items = append(items, v.Items...) // a loop may change what it goes over
 	case *Map:
-		items = v.values()
+		items, size = v.values(), v.Len
+	case *iterator:
+		items, v.next = v.items[v.next:], len(v.items)
 	}
 	if err := r.spend(16 * len(items)); err != nil {
 		return err
@@ -257,22 +266,35 @@ func (f *foreach) render(r *run) error {
 	outer := r.loop
 	defer func() { r.loop = outer; r.depth-- }()
 	l := &loop{parent: outer, items: items}
-	return r.local([]string{f.name}, []any{nil}, func() error {
-		for i, x := range items {
-			l.index, r.loop = i, l
-			r.assign(f.name, x)
-			if err := r.step(); err != nil {
-				return err
-			}
-			if err := r.all(f.body); err != nil {
-				if errors.Is(err, errBreak) {
-					return nil
-				}
-				return err
-			}
+	was, err := r.lookup(f.name)
+	if err != nil {
+		return err
+	}
+	for i, x := range items {
+		l.index, r.loop = i, l
+		r.assign(f.name, x)
+		if err = r.step(); err == nil {
+			err = r.all(f.body)
 		}
+		if n := size(); err == nil && n != len(items) { // Java's iterators notice
+			if l, ok := v.(*List); ok && l.view == nil && n == i+1 || (!ok || l.view != nil) && i+1 == len(items) {
+				break
+			}
+			err = fmt.Errorf("#foreach: what $%s is taken from was changed on the way", f.name)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if was != nil {
+		r.assign(f.name, was)
+	} else {
+		r.unset(f.name)
+	}
+	if errors.Is(err, errBreak) {
 		return nil
-	})
+	}
+	return err
 }
 
 // define makes a variable that renders a block whenever it is printed.
@@ -319,50 +341,4 @@ func (e *evaluate) render(r *run) error {
 		return err
 	}
 	return nil
-}
-
-type macro struct {
-	name   string
-	params []string
-	body   []node
-}
-
-// invoke calls a macro.
-type invoke struct {
-	name string
-	args []expr
-	body []node
-}
-
-func (c *invoke) render(r *run) error {
-	m := r.t.macros[c.name]
-	if m == nil {
-		m = r.macros[c.name]
-	}
-	if m == nil { // its definition is in a part that was not read
-		return r.print("#" + c.name)
-	}
-	if r.depth++; r.depth > maxDepth {
-		return fmt.Errorf("%w: macros call each other too deeply", ErrLimit)
-	}
-	defer func() { r.depth-- }()
-	names := m.params
-	values := make([]any, len(names), len(names)+1)
-	for i := range values {
-		if i < len(c.args) {
-			var err error
-			if values[i], err = c.args[i].eval(r); err != nil {
-				return err
-			}
-		}
-	}
-	if c.body != nil {
-		names = append(names[:len(names):len(names)], "bodyContent")
-		values = append(values, &define{"bodyContent", c.body})
-	}
-	err := r.local(names, values, func() error { return r.all(m.body) })
-	if errors.Is(err, errBreak) {
-		return nil
-	}
-	return err
 }

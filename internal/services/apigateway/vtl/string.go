@@ -59,13 +59,23 @@ func (r *run) stringMethod(s, name string, args []any) (any, error) {
 	}
 	var v any
 	var err error
+	switch {
+	case (name == "format" || name == "join") && len(args) > 0:
+		v, err = r.stringStatic(name, args)
+	case len(args) > 2:
+		v, err = regionMatches(s, name, args)
+	}
 	switch len(args) {
 	case 0:
 		v = stringMethod0(s, name)
 	case 1:
-		v, err = r.stringMethod1(s, name, args[0])
+		if v == nil && err == nil {
+			v, err = r.stringMethod1(s, name, args[0])
+		}
 	case 2:
-		v, err = r.stringMethod2(s, name, args[0], args[1])
+		if v == nil && err == nil {
+			v, err = r.stringMethod2(s, name, args[0], args[1])
+		}
 	}
 	switch v := v.(type) {
 	case string:
@@ -96,16 +106,16 @@ func stringMethod0(s, name string) any {
 		return strings.TrimFunc(s, func(c rune) bool { return c <= ' ' })
 	case "strip":
 		return strings.TrimFunc(s, unicode.IsSpace)
+	case "stripLeading":
+		return strings.TrimLeftFunc(s, unicode.IsSpace)
+	case "stripTrailing":
+		return strings.TrimRightFunc(s, unicode.IsSpace)
 	case "intern":
 		return s
 	case "toCharArray":
-		l := &List{}
-		for _, u := range units(s) {
-			l.Items = append(l.Items, string(utf16.Decode([]uint16{u})))
-		}
-		return l
+		return chars(s)
 	case "getBytes":
-		l := &List{}
+		l := &List{fixed: true}
 		for i := 0; i < len(s); i++ {
 			l.Items = append(l.Items, int64(int8(s[i])))
 		}
@@ -114,9 +124,15 @@ func stringMethod0(s, name string) any {
 	return nil
 }
 
+// toInt tells whether v is an Integer.
+func toInt(v any) (int64, bool) {
+	n, ok := v.(int64)
+	return n, ok && n == int64(int32(n))
+}
+
 func (r *run) stringMethod1(s, name string, a any) (any, error) {
 	t, isString := a.(string)
-	n, isInt := a.(int64)
+	n, isInt := toInt(a)
 	switch name {
 	case "substring":
 		if isInt {
@@ -125,27 +141,30 @@ func (r *run) stringMethod1(s, name string, a any) (any, error) {
 	case "charAt":
 		if isInt {
 			c, err := substring(s, int(n), int(n)+1)
-			return c, err
+			if err != nil {
+				return nil, err
+			}
+			return char(units(c)[0]), nil
 		}
 	case "codePointAt":
 		if u := units(s); isInt && n >= 0 && n < int64(len(u)) {
+			if c := utf16.DecodeRune(rune(u[n]), rune(u[min(int(n)+1, len(u)-1)])); c != unicode.ReplacementChar {
+				return int64(c), nil
+			}
 			return int64(u[n]), nil
 		}
-	case "equalsIgnoreCase":
-		return isString && strings.EqualFold(s, t), nil
+	case "valueOf":
+		return r.str(a)
 	case "repeat":
-		if isInt && n >= 0 {
+		if isInt {
+			if n < 0 {
+				return nil, fmt.Errorf("repeat: the count %d is negative", n)
+			}
 			if int64(len(s))*n > int64(r.left.Memory) || n > 1<<31 {
 				return nil, r.spend(r.left.Memory + 1)
 			}
 			return strings.Repeat(s, int(n)), nil
 		}
-	case "concat":
-		t, err := r.str(a)
-		return s + t, err
-	case "contains":
-		t, err := r.str(a)
-		return strings.Contains(s, t), err
 	}
 	if name == "indexOf" || name == "lastIndexOf" {
 		if isInt {
@@ -162,6 +181,14 @@ func (r *run) stringMethod1(s, name string, a any) (any, error) {
 		return nil, nil
 	}
 	switch name {
+	case "concat":
+		return s + t, nil
+	case "contains":
+		return strings.Contains(s, t), nil
+	case "contentEquals":
+		return s == t, nil
+	case "equalsIgnoreCase":
+		return strings.EqualFold(s, t), nil
 	case "startsWith":
 		return strings.HasPrefix(s, t), nil
 	case "endsWith":
@@ -184,6 +211,65 @@ func (r *run) stringMethod1(s, name string, a any) (any, error) {
 	return nil, nil
 }
 
+// stringStatic calls a static method of String that takes any number of arguments.
+func (r *run) stringStatic(name string, args []any) (any, error) {
+	first, ok := args[0].(string)
+	if !ok {
+		return nil, nil
+	}
+	rest := args[1:]
+	if name == "format" {
+		return r.format(first, rest)
+	}
+	if len(rest) == 1 {
+		if l, ok := rest[0].(*List); ok {
+			rest = items(l)
+		}
+	}
+	var all []string
+	for _, x := range rest {
+		s, ok := x.(string)
+		if !ok {
+			return nil, fmt.Errorf("join: %s is no string", String(x))
+		}
+		if err := r.spend(len(s) + len(first)); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return strings.Join(all, first), nil
+}
+
+// regionMatches is the method of strings that takes most arguments: whether case
+// does not count, which may be left out, an offset, a string, its offset and the
+// length.
+func regionMatches(s, name string, args []any) (any, error) {
+	if name != "regionMatches" || len(args) < 4 || len(args) > 5 {
+		return nil, nil
+	}
+	ignore := false
+	if len(args) == 5 {
+		ignore, _ = args[0].(bool)
+		args = args[1:]
+	}
+	at, ok1 := args[0].(int64)
+	t, ok2 := args[1].(string)
+	from, ok3 := args[2].(int64)
+	n, ok4 := args[3].(int64)
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		return nil, nil
+	}
+	if n < 0 || at < 0 || from < 0 || at > int64(length(s))-n || from > int64(length(t))-n {
+		return false, nil
+	}
+	a, err := substring(s, int(at), int(at+n))
+	if err != nil {
+		return nil, err
+	}
+	b, err := substring(t, int(from), int(from+n))
+	return a == b || ignore && strings.EqualFold(a, b), err
+}
+
 func compareUnits(a, b []uint16) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {
@@ -195,8 +281,8 @@ func compareUnits(a, b []uint16) int {
 
 func (r *run) stringMethod2(s, name string, a, b any) (any, error) {
 	t, isString := a.(string)
-	n, isInt := a.(int64)
-	m, secondInt := b.(int64)
+	n, isInt := toInt(a)
+	m, secondInt := toInt(b)
 	u, secondString := b.(string)
 	switch name {
 	case "substring", "subSequence":
@@ -204,6 +290,9 @@ func (r *run) stringMethod2(s, name string, a, b any) (any, error) {
 			return substring(s, int(n), int(m))
 		}
 	case "indexOf":
+		if isInt && secondInt {
+			t, isString = string(rune(n)), true
+		}
 		if isString && secondInt {
 			from := int(max(0, min(m, int64(length(s)))))
 			rest, err := substring(s, from, length(s))
@@ -213,6 +302,9 @@ func (r *run) stringMethod2(s, name string, a, b any) (any, error) {
 			return int64(-1), err
 		}
 	case "lastIndexOf":
+		if isInt && secondInt {
+			t, isString = string(rune(n)), true
+		}
 		if isString && secondInt {
 			if m < 0 {
 				return int64(-1), nil
@@ -228,26 +320,20 @@ func (r *run) stringMethod2(s, name string, a, b any) (any, error) {
 		}
 		return false, nil
 	case "replace":
-		x, err := r.str(a)
-		if err != nil {
-			return nil, err
-		}
-		y, err := r.str(b)
-		if err != nil {
-			return nil, err
-		}
-		if err := r.spend(strings.Count(s, x) * len(y)); err != nil {
-			return nil, err
-		}
-		return strings.ReplaceAll(s, x, y), nil
-	case "replaceAll", "replaceFirst":
-		if isString && !secondString {
-			var err error
-			if u, err = r.str(b); err != nil {
-				return nil, err
+		if c, ok := a.(char); ok {
+			if d, ok := b.(char); ok {
+				t, u, isString, secondString = c.String(), d.String(), true, true
 			}
 		}
-		if isString {
+		if !isString || !secondString {
+			return nil, nil
+		}
+		if err := r.spend(strings.Count(s, t) * len(u)); err != nil {
+			return nil, err
+		}
+		return strings.ReplaceAll(s, t, u), nil
+	case "replaceAll", "replaceFirst":
+		if isString && secondString {
 			re, err := r.t.pattern(t, false)
 			if err != nil {
 				return nil, err
@@ -319,7 +405,7 @@ func (r *run) split(s, pattern string, limit int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &List{}
+	l := &List{fixed: true}
 	at := 0
 	for _, m := range re.FindAllStringIndex(s, -1) {
 		if limit > 0 && len(l.Items) == limit-1 {

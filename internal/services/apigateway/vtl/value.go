@@ -10,13 +10,21 @@ import (
 )
 
 // List is a Java ArrayList. A template that has it may change it.
-type List struct{ Items []any }
+type List struct {
+	Items []any
+	// JSON says that it prints as JSON, as the arrays of json-smart do.
+	JSON  bool
+	view  *view // for the keys, values or entries of a map, which are no list
+	fixed bool  // an array, whose length stays
+}
 
-// Map is a Java LinkedHashMap whose keys are strings: it keeps the order in
-// which its keys were put. A template that has it may change it.
+// Map is a Java LinkedHashMap: it keeps the order in which its keys were put. A
+// template that has it may change it. Keys that are no strings, as only a template
+// makes, stand for themselves as texts that no JSON text would have; see Key.
 type Map struct {
 	keys []string
 	m    map[string]any
+	odd  map[string]any // keys that are neither strings, whole numbers nor booleans
 }
 
 // NewMap makes an empty map.
@@ -48,6 +56,51 @@ func (m *Map) Keys() []string { return m.keys }
 
 // Len returns how many entries there are.
 func (m *Map) Len() int { return len(m.keys) }
+
+// Key returns the value that a key of Keys stands for: it itself, but for what a
+// template made of numbers and the like.
+func (m *Map) Key(k string) any {
+	if k == "" || k[0] != 0 {
+		return k
+	}
+	switch v, ok := m.odd[k]; {
+	case ok:
+		return v
+	case k == "\x00true", k == "\x00false":
+		return k == "\x00true"
+	}
+	n, err := strconv.ParseInt(k[1:], 10, 64)
+	if err != nil {
+		return k
+	}
+	return n
+}
+
+// key returns what stands for a key; one that is to be put is remembered.
+func (m *Map) key(r *run, v any, put bool) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case nil:
+		return "", nil
+	case int64:
+		return "\x00" + strconv.FormatInt(v, 10), nil
+	case bool:
+		return "\x00" + strconv.FormatBool(v), nil
+	}
+	s, err := r.str(v)
+	if err != nil {
+		return "", err
+	}
+	s = fmt.Sprintf("\x00%T %s", v, s)
+	if put {
+		if m.odd == nil {
+			m.odd = map[string]any{}
+		}
+		m.odd[s] = v
+	}
+	return s, nil
+}
 
 func (m *Map) values() []any {
 	all := make([]any, len(m.keys))
@@ -141,6 +194,15 @@ func (p *printer) value(v any, depth int) {
 	case *big.Int:
 		p.add(v.String())
 	case *List:
+		if v.JSON {
+			limit := p.left
+			b := webJSON.value(nil, v, depth, limit)
+			p.add(string(b))
+			return
+		}
+		if v.view != nil {
+			v.refresh()
+		}
 		p.add("[")
 		for i, x := range v.Items {
 			if i > 0 {
@@ -162,7 +224,8 @@ func (p *printer) value(v any, depth int) {
 			if i > 0 {
 				p.add(", ")
 			}
-			p.add(k + "=")
+			p.value(v.Key(k), depth+1)
+			p.add("=")
 			if v.m[k] == any(v) {
 				p.add("(this Map)")
 				continue
@@ -174,7 +237,8 @@ func (p *printer) value(v any, depth int) {
 		}
 		p.add("}")
 	case *entry:
-		p.add(v.key + "=")
+		p.value(v.of.Key(v.key), depth+1)
+		p.add("=")
 		p.value(v.of.m[v.key], depth+1)
 	case fmt.Stringer:
 		p.add(v.String())
@@ -273,6 +337,9 @@ func compare(x, y any) (int, bool) {
 // same is the operator ==: numbers by value, values of one class by equals, and
 // others by how they print.
 func (r *run) same(x, y any) (bool, error) {
+	if x == nil || y == nil {
+		return x == y, nil
+	}
 	if c, ok := compare(x, y); ok {
 		return c == 0, nil
 	}
@@ -307,9 +374,14 @@ func (r *run) equals(x, y any, depth int) (eq, known bool) {
 	case bool:
 		b, ok := y.(bool)
 		return ok && a == b, ok
+	case char:
+		b, ok := y.(char)
+		return ok && a == b, ok
 	case int64, float64, *big.Int:
 		c, ok := compare(x, y)
-		return ok && c == 0, number(y)
+		_, f1 := x.(float64)
+		_, f2 := y.(float64)
+		return ok && c == 0 && f1 == f2, number(y)
 	case *List:
 		b, ok := y.(*List)
 		if !ok || len(a.Items) != len(b.Items) {
