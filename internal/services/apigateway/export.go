@@ -121,7 +121,7 @@ func servedAt(rq *call.Authorized, id string) (scheme, host string) {
 // SDKs are not generated: the document of GetExport is what generators read.
 
 func (s *Service) getSdk(_ context.Context, _ *call.Authorized, in *api.GetSdkRequest) (*api.SdkResponse, error) {
-	return nil, refuse("the generation of SDKs (" + *in.SdkType + "): give GetExport's document to a generator")
+	return nil, api.BadRequestException("Tierra does not generate SDKs (%s): give the document of GetExport to a generator", *in.SdkType)
 }
 
 func (s *Service) getSdkType(_ context.Context, _ *call.Authorized, in *api.GetSdkTypeRequest) (*api.SdkType, error) {

@@ -123,6 +123,10 @@ func TestAPIKeys(t *testing.T) {
 	calltest.Must(t, s.World, api.DeleteUsagePlanKey, &api.DeleteUsagePlanKeyRequest{UsagePlanId: &s.plan, KeyId: &s.key})
 	s.expect(t, keyValue, 403, "Forbidden")
 	calltest.Must(t, s.World, api.DeleteApiKey, &api.DeleteApiKeyRequest{ApiKey: &s.key})
+	if _, err := calltest.Do(s.World, api.DeleteUsagePlan, &api.DeleteUsagePlanRequest{UsagePlanId: &s.plan}); err == nil || !strings.Contains(err.Error(), "API Stages associated with it, including "+s.api+":s") {
+		t.Errorf("a plan with a stage was deleted: %v", err)
+	}
+	calltest.Must(t, s.World, api.UpdateUsagePlan, &api.UpdateUsagePlanRequest{UsagePlanId: &s.plan, PatchOperations: []api.PatchOperation{patch("remove", "/apiStages", s.api+":s")}})
 	calltest.Must(t, s.World, api.DeleteUsagePlan, &api.DeleteUsagePlanRequest{UsagePlanId: &s.plan})
 	for _, k := range s.keys(t) {
 		if strings.Contains(k, s.key) || strings.Contains(k, s.plan) {

@@ -183,8 +183,22 @@ func (p *patches) throttle(path string, t *throttleProperty) {
 	}
 }
 
-func deletePlan(ctx context.Context, rq *resource.Request, id string, _ *planProperties) error {
-	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteUsagePlan, &api.DeleteUsagePlanRequest{UsagePlanId: &id})
+// deletePlan takes the stages from the plan first, which could not be deleted with them.
+func deletePlan(ctx context.Context, rq *resource.Request, id string, p *planProperties) error {
+	plan, err := call.Do(ctx, rq.Caller, rq.As, api.GetUsagePlan, &api.GetUsagePlanRequest{UsagePlanId: &id})
+	if err != nil {
+		return unlessGone(err)
+	}
+	var ops patches
+	for _, st := range plan.ApiStages {
+		ops = append(ops, api.PatchOperation{Op: new("remove"), Path: new("/apiStages"), Value: new(*st.ApiId + ":" + *st.Stage)})
+	}
+	if len(ops) > 0 {
+		if _, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateUsagePlan, &api.UpdateUsagePlanRequest{UsagePlanId: &id, PatchOperations: ops}); err != nil {
+			return unlessGone(err)
+		}
+	}
+	_, err = call.Do(ctx, rq.Caller, rq.As, api.DeleteUsagePlan, &api.DeleteUsagePlanRequest{UsagePlanId: &id})
 	return unlessGone(err)
 }
 

@@ -90,6 +90,9 @@ func (s *Service) createRestApi(ctx context.Context, rq *call.Authorized, in *ap
 	if err != nil {
 		return nil, err
 	}
+	if *in.Name == "" {
+		return nil, api.BadRequestException("Invalid API name specified")
+	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}

@@ -267,8 +267,14 @@ func (p *usagePlan) patch(ops []api.PatchOperation) error {
 func (s *Service) deleteUsagePlan(ctx context.Context, rq *call.Authorized, in *api.DeleteUsagePlanRequest) (*call.None, error) {
 	a, id := areaOf(rq), *in.UsagePlanId
 	err := s.store.Update(ctx, func(t data.Txn) error {
-		if _, err := loadPlan(t, a, id); err != nil {
+		p, err := loadPlan(t, a, id)
+		if err != nil {
 			return err
+		}
+		for _, st := range p.Stages {
+			if _, err := loadStage(t, a, st.API, st.Stage); err == nil { // one that was deleted holds nobody
+				return api.BadRequestException("Cannot delete Usage Plan %s because there are API Stages associated with it, including %s:%s", id, st.API, st.Stage)
+			}
 		}
 		for _, prefix := range [][]byte{a.planKeys(id), a.usages(id)} {
 			for p, err := range t.Scan(prefix, data.PrefixEnd(prefix), false) {
