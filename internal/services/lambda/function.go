@@ -125,7 +125,7 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 	}
 	out := s.configuration(f, shown, qualified(shown))
 	// The function is ready; clients of AWS expect to be told to wait.
-	out.State, out.StateReason, out.StateReasonCode = new("Pending"), new("The function is being created."), new("Creating")
+	out.State, out.StateReason, out.StateReasonCode = new("Pending"), s.stateReason(ctx, "The function is being created.", v.Runtime), new("Creating")
 	return out, nil
 }
 

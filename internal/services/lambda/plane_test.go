@@ -314,27 +314,15 @@ func (st *stand) version(name string) *version {
 }
 
 func TestConcurrencyLimit(t *testing.T) {
-	lines := make(chan string, 100)
-	st := newStand(t, func(d *Deps) { d.Tap = func(_, line string) { lines <- line } })
+	st := newStand(t)
 	st.custom(t, "f", nil)
 	calltest.Must(t, st.World, api.PutFunctionConcurrency, &api.PutFunctionConcurrencyRequest{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(1))})
-	done := make(chan error)
-	go func() {
-		_, err := st.invoke("f", `{"do":"wait","wait":300}`)
-		done <- err
-	}()
-	for l := range lines {
-		if l == "waiting" {
-			break
-		}
-	}
+	release := st.hold(t, "f", 1)
 	_, err := st.invoke("f", `{}`)
 	if f := fault.As(err); f == nil || f.Code != "TooManyRequestsException" || f.Status != 429 || f.Fields["Reason"] != reasonReserved {
 		t.Errorf("a second event: %v", err)
 	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	release()
 	st.answer(t, "f", `{}`)
 	calltest.Must(t, st.World, api.PutFunctionConcurrency, &api.PutFunctionConcurrencyRequest{FunctionName: new("f"), ReservedConcurrentExecutions: new(int32(0))})
 	if _, err := st.invoke("f", `{}`); !fault.Is(err, "TooManyRequestsException") {
@@ -731,6 +719,28 @@ func TestRestart(t *testing.T) {
 	st.restart(t)
 	if got := st.answer(t, "f", `{"do":"env"}`); !strings.Contains(got, `"OWN":"value"`) {
 		t.Errorf("after the restart: %s", got)
+	}
+}
+
+// TestOtherInterpreter: who deploys a function is told which interpreter runs it, if
+// that is another one than its runtime names.
+func TestOtherInterpreter(t *testing.T) {
+	st := newStand(t)
+	for _, name := range []string{"nodejs20.x", "nodejs18.x", "nodejs22.x", "nodejs24.x", "python3.9", "python3.13", "ruby3.4"} {
+		c, err := st.deps.Runtimes.Resolve(t.Context(), name)
+		if err != nil {
+			continue
+		}
+		made := calltest.Must(t, st.World, api.CreateFunction, &api.CreateFunctionRequest{
+			FunctionName: new("f"), Runtime: &name, Handler: new("i.h"), Role: new(testRole), Code: &api.FunctionCode{ZipFile: zipped(t, entry{"i.js", "", 0})},
+		})
+		changed := calltest.Must(t, st.World, api.UpdateFunctionConfiguration, &api.UpdateFunctionConfigurationRequest{FunctionName: new("f"), Timeout: new(int32(9))})
+		calltest.Must(t, st.World, api.DeleteFunction, &api.DeleteFunctionRequest{FunctionName: new("f")})
+		for _, reason := range []string{*made.StateReason, *changed.LastUpdateStatusReason} {
+			if told := strings.Contains(reason, name+" is executed by "); told != (c.Notice != "") || !strings.HasPrefix(reason, "The function is being ") {
+				t.Errorf("%s: %s", name, reason)
+			}
+		}
 	}
 }
 

@@ -160,8 +160,8 @@ func (s *Service) Stop(ctx context.Context) error {
 	return s.plane.stop(ctx)
 }
 
-// checkInterpreter says whether this machine can run a runtime, and tells the
-// function's log if it does so with another version of the interpreter.
+// checkInterpreter says whether this machine can run a runtime, and tells who
+// follows the function's log if it does so with another version of the interpreter.
 func (s *Service) checkInterpreter(ctx context.Context, k key, name string) error {
 	if err := checkRuntime(name); err != nil {
 		return err
@@ -177,6 +177,18 @@ func (s *Service) checkInterpreter(ctx context.Context, k key, name string) erro
 		tap(k.name, c.Notice)
 	}
 	return nil
+}
+
+// stateReason is a reason for a state, with what whoever deploys the function
+// should know of the interpreter that is to run it.
+func (s *Service) stateReason(ctx context.Context, reason, runtime string) *string {
+	if runtime == "" {
+		return &reason
+	}
+	if c, err := s.runtimes.Resolve(ctx, runtime); err == nil && c.Notice != "" {
+		reason += " " + c.Notice + "."
+	}
+	return &reason
 }
 
 // checkCode says whether this machine can run a package with a runtime.

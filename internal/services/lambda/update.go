@@ -83,7 +83,7 @@ func (s *Service) update(ctx context.Context, k key, revision *string, publish b
 	}
 	out := s.configuration(f, v, qualified(v))
 	// The next invocation uses the new version; clients of AWS expect to wait.
-	out.LastUpdateStatus, out.LastUpdateStatusReason, out.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being updated."), new("Updating")
+	out.LastUpdateStatus, out.LastUpdateStatusReason, out.LastUpdateStatusReasonCode = new("InProgress"), s.stateReason(ctx, "The function is being updated.", v.Runtime), new("Updating")
 	return out, nil
 }
 
