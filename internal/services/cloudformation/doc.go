@@ -51,6 +51,7 @@
 //     service-managed permissions (PermissionModel SERVICE_MANAGED, AutoDeployment, organizational
 //     units, CallAs DELEGATED_ADMIN) are refused by name: there is no AWS Organizations here.
 //     A stack whose creation failed is deleted and made anew when its instance is updated.
+//     Their operations are shown for 90 days after their end, and go with the stack set.
 //
 // # Operations that there are not
 //
