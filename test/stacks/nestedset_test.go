@@ -11,6 +11,7 @@ import (
 	"github.com/tierra-cloud/tierra/internal/data/mem"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/gen/s3"
+	"github.com/tierra-cloud/tierra/internal/kernel/fault"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 )
 
@@ -72,5 +73,21 @@ func TestNestedChangeSets(t *testing.T) {
 	calltest.Must(t, w, api.DeleteChangeSet, &api.DeleteChangeSetInput{ChangeSetName: &id})
 	if _, err := calltest.Do(w, api.DescribeChangeSet, &api.DescribeChangeSetInput{ChangeSetName: nested.ChangeSetId}); err == nil {
 		t.Error("the nested change set outlived its root")
+	}
+}
+
+// TestChangeSetHooks asks for the hooks of a change set: there are none, and none of a
+// change set that there is not.
+func TestChangeSetHooks(t *testing.T) {
+	w, _, _ := world(t, mem.New(), memblob.New(), time.Hour)
+	set := calltest.Must(t, w, api.CreateChangeSet, &api.CreateChangeSetInput{
+		StackName: new("s"), ChangeSetName: new("c"), ChangeSetType: new(api.ChangeSetTypeCreate), TemplateBody: new("Resources: {Group: {Type: AWS::Logs::LogGroup}}"),
+	})
+	out := calltest.Must(t, w, api.DescribeChangeSetHooks, &api.DescribeChangeSetHooksInput{ChangeSetName: set.Id})
+	if *out.ChangeSetId != *set.Id || *out.StackName != "s" || *out.Status != api.ChangeSetHooksStatusPlanned || out.Hooks == nil || len(out.Hooks) > 0 {
+		t.Errorf("%s", calltest.JSON(out))
+	}
+	if _, err := calltest.Do(w, api.DescribeChangeSetHooks, &api.DescribeChangeSetHooksInput{ChangeSetName: new("d"), StackName: new("s")}); !fault.Is(err, "ChangeSetNotFound") {
+		t.Errorf("another: %v", err)
 	}
 }

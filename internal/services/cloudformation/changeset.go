@@ -23,6 +23,7 @@ func (s *Service) changeSetBindings() []call.Binding {
 				return k, opt.Val(in.RoleARN)
 			}), s.createChangeSet),
 		call.Bind(api.DescribeChangeSet, onChangeSet(s, "cloudformation:DescribeChangeSet", func(in *api.DescribeChangeSetInput) (_, _ *string) { return in.ChangeSetName, in.StackName }), s.describeChangeSet),
+		call.Bind(api.DescribeChangeSetHooks, onChangeSet(s, "cloudformation:DescribeChangeSetHooks", func(in *api.DescribeChangeSetHooksInput) (_, _ *string) { return in.ChangeSetName, in.StackName }), s.describeChangeSetHooks),
 		call.Bind(api.ExecuteChangeSet, onChangeSet(s, "cloudformation:ExecuteChangeSet", func(in *api.ExecuteChangeSetInput) (_, _ *string) { return in.ChangeSetName, in.StackName }), s.executeChangeSet),
 		call.Bind(api.DeleteChangeSet, onChangeSet(s, "cloudformation:DeleteChangeSet", func(in *api.DeleteChangeSetInput) (_, _ *string) { return in.ChangeSetName, in.StackName }), s.deleteChangeSet),
 		call.Bind(api.ListChangeSets, onStack(s, "cloudformation:ListChangeSets", func(in *api.ListChangeSetsInput) *string { return in.StackName }, nil), s.listChangeSets),

@@ -1,10 +1,12 @@
 package cloudformation
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/tierra-cloud/tierra/internal/call"
 	api "github.com/tierra-cloud/tierra/internal/gen/cloudformation"
 	"github.com/tierra-cloud/tierra/internal/services/cloudformation/template"
 )
@@ -120,4 +122,16 @@ func (w *reasons) condition(name string, into, seen map[string]bool) {
 		}
 	}
 	within(raw)
+}
+
+// describeChangeSetHooks lists none: no hooks can be registered.
+func (s *Service) describeChangeSetHooks(ctx context.Context, rq *call.Authorized, in *api.DescribeChangeSetHooksInput) (*api.DescribeChangeSetHooksOutput, error) {
+	c, err := s.namedChangeSet(ctx, rq, in.ChangeSetName, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	return &api.DescribeChangeSetHooksOutput{
+		ChangeSetId: new(c.ID), ChangeSetName: new(c.Name), StackId: new(c.Stack), StackName: new(c.StackName),
+		Hooks: []api.ChangeSetHook{}, Status: new(api.ChangeSetHooksStatusPlanned),
+	}, nil
 }

@@ -203,6 +203,13 @@ func TestParameters(t *testing.T) {
 		{`{Type: String, MinLength: 1}`, "", "Parameter 'P' must contain at least 1 characters"},
 		{`{Type: String, MaxLength: 2}`, "éé", ""},
 		{`{Type: String, AllowedPattern: "a|b"}`, "ab", "Parameter 'P' must match pattern a|b"},
+		{`{Type: String, AllowedPattern: "(?=.*[0-9])(?=.*[a-z])[a-z0-9]{4,}"}`, "abc1", ""},
+		{`{Type: String, AllowedPattern: "(?=.*[0-9])(?=.*[a-z])[a-z0-9]{4,}"}`, "abcd", "Parameter 'P' must match pattern (?=.*[0-9])(?=.*[a-z])[a-z0-9]{4,}"},
+		{`{Type: String, AllowedPattern: "(?!aws)[a-z]+"}`, "awsome", "Parameter 'P' must match pattern (?!aws)[a-z]+"},
+		{`{Type: String, AllowedPattern: "(?!aws)[a-z]+"}`, "mine", ""},
+		{`{Type: String, AllowedPattern: "(?!aws)[a-z]+"}`, "mine\n", "Parameter 'P' must match pattern (?!aws)[a-z]+"},
+		{`{Type: String, AllowedPattern: '(\w)\1'}`, "aa", ""},
+		{`{Type: String, AllowedPattern: "(?=a)(a|aa)+b"}`, strings.Repeat("a", 3000), "Parameter 'P' must match pattern (?=a)(a|aa)+b"},
 		{`{Type: AWS::SSM::Parameter::Name, AllowedPattern: "/app/.+"}`, "/other", "Parameter 'P' must match pattern /app/.+"},
 		{`{Type: AWS::SSM::Parameter::Value<List<String>>, AllowedPattern: "/app/.+"}`, "/app/list", ""},
 	} {

@@ -2,7 +2,6 @@ package template
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -113,7 +112,7 @@ func (r *reader) parameters(doc map[string]any, t *Template) {
 			}
 		}
 		if p.PatternText != "" {
-			re, err := regexp.Compile(`^(?:` + p.PatternText + `)$`)
+			re, err := compile(p.PatternText)
 			if err != nil {
 				r.fail(append(path, "AllowedPattern"), "AllowedPattern %s of parameter %s is not a regular expression that can be used here: %v", p.PatternText, name, err)
 			}

@@ -3,7 +3,6 @@ package template
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"sort"
 	"strings"
 )
@@ -42,7 +41,7 @@ type Parameter struct {
 	Description           string
 	NoEcho                bool
 	AllowedValues         []string
-	AllowedPattern        *regexp.Regexp
+	AllowedPattern        *Pattern
 	PatternText           string
 	MinLength, MaxLength  *float64
 	MinValue, MaxValue    *float64
