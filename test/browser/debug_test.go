@@ -24,7 +24,7 @@ func TestDebug(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"template.yaml": strings.NewReplacer("RUNTIME", strings.TrimSpace(string(out)), "Handler: app.handler", "Handler: app.handler\n      Timeout: 1").Replace(swapTemplate),
+		"template.yaml": strings.NewReplacer("RUNTIME", strings.TrimSpace(string(out)), "Timeout: 60", "Timeout: 1").Replace(swapTemplate),
 		"code/app.js":   `exports.handler = async () => { debugger; return { statusCode: 200, body: "stopped" } }`,
 	} {
 		p := filepath.Join(dir, name)
@@ -182,7 +182,7 @@ func greet(word string) string {
 				}
 				runtime = strings.TrimSpace(string(out))
 			}
-			template := strings.NewReplacer("RUNTIME", runtime, "Handler: app.handler", "Handler: app.handler\n      Timeout: 1").Replace(swapTemplate)
+			template := strings.NewReplacer("RUNTIME", runtime, "Timeout: 60", "Timeout: 1").Replace(swapTemplate)
 			if c.kind == "go" {
 				template = strings.Replace(template, "    Properties:", "    Metadata: {BuildMethod: go1.x}\n    Properties:", 1)
 			}

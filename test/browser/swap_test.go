@@ -22,6 +22,7 @@ Resources:
       CodeUri: code/
       Runtime: RUNTIME
       Handler: app.handler
+      Timeout: 60
       Events:
         Get: {Type: Api, Properties: {Path: /greet, Method: get}}
 Outputs:

@@ -79,12 +79,12 @@ func TestAPIGatewayCLI(t *testing.T) {
 	s.run(`python3 -m zipfile -c app.zip app.py
 		aws iam create-role --role-name fn --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}' >/dev/null
 		for f in greet decide; do
-		  aws lambda create-function --function-name $f --runtime python3.11 --handler app.$f --role arn:aws:iam::000000000000:role/fn --zip-file fileb://app.zip >/dev/null
+		  aws lambda create-function --function-name $f --runtime python3.11 --handler app.$f --timeout 30 --role arn:aws:iam::000000000000:role/fn --zip-file fileb://app.zip >/dev/null
 		  aws lambda wait function-active-v2 --function-name $f
 		done
 		aws lambda publish-version --function-name greet >/dev/null
 		aws lambda create-alias --function-name greet --name old --function-version 1 >/dev/null
-		aws lambda update-function-configuration --function-name greet --timeout 10 >/dev/null
+		aws lambda update-function-configuration --function-name greet --timeout 60 >/dev/null
 		aws lambda wait function-updated-v2 --function-name greet
 		aws lambda publish-version --function-name greet >/dev/null
 		aws lambda create-alias --function-name greet --name new --function-version 2 >/dev/null

@@ -76,9 +76,10 @@ Resources:
       Runtime: ` + c.runtime + `
       Handler: ` + c.handler + `
       Role: !GetAtt Role.Arn
+      Timeout: 60
       Code:
         ZipFile: |` + c.code + `
-  Thing: {Type: Custom::Thing, Properties: {ServiceToken: !GetAtt Provider.Arn, ServiceTimeout: 60, Name: Ada}}
+  Thing: {Type: Custom::Thing, Properties: {ServiceToken: !GetAtt Provider.Arn, ServiceTimeout: 300, Name: Ada}}
 Outputs:
   Greeting: {Value: !GetAtt Thing.Greeting}
   Thing: {Value: !Ref Thing}

@@ -61,12 +61,12 @@ func function(args []string) {
 
 // say sends a word, half-closes, and returns what comes back.
 func say(where string) (string, error) {
-	c, err := net.DialTimeout("tcp", where, 5*time.Second)
+	c, err := net.DialTimeout("tcp", where, 20*time.Second)
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	// A reset is told once: when it comes before the word, the writing hears of it,
 	// and reading finds an ordinary end.
 	if _, err := io.WriteString(c, "hello"); err != nil {

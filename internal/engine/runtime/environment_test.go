@@ -151,7 +151,7 @@ func config(t testing.TB, name, handler, code string) (runtime.Config, *log) {
 	cfg := runtime.Config{
 		Templates: world.templates,
 		Launcher:  world.launcher, Clock: clock.System{}, Runtime: choice, Handler: handler, Code: code,
-		Memory: 512 << 20, InitTimeout: 20 * time.Second, Log: l.sink,
+		Memory: 512 << 20, InitTimeout: time.Minute, Log: l.sink,
 		Env: []string{
 			"AWS_LAMBDA_FUNCTION_NAME=fn", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
 			"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/fn", "AWS_LAMBDA_LOG_STREAM_NAME=stream", "GREETING=hello",

@@ -141,7 +141,7 @@ func (e *events) all() string {
 // eventually waits until a log holds all parts.
 func eventually(t *testing.T, text func() string, parts ...string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		now := text()
 		missing := slices.DeleteFunc(slices.Clone(parts), func(p string) bool { return strings.Contains(now, p) })
 		if len(missing) == 0 {

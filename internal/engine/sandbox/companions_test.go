@@ -26,7 +26,7 @@ func ended(t *testing.T, m *sandbox.Member) (sandbox.ExitStatus, error) {
 	select {
 	case <-m.Done():
 		return m.Status()
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 		panic("unreachable")
 	}
@@ -95,7 +95,7 @@ func TestCompanions(t *testing.T) {
 			if err := p.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if st, err := p.Wait(ctx); err != nil || st.Code != 5 {
 				t.Errorf("%+v, %v", st, err)
@@ -115,7 +115,7 @@ func TestCompanionsEnd(t *testing.T) {
 	}
 	defer p.Output().Close()
 	p.Begin()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if st, err := p.Wait(ctx); err != nil || st.Code != 0 || st.Signal != 0 {
 		t.Errorf("%+v, %v", st, err)
@@ -146,7 +146,7 @@ c.close()
 		rest, _ := io.ReadAll(out)
 		t.Skipf("no python3 to listen with: %q %s", s, rest)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := p.Dial(ctx, 4999); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("where nobody listens: %v", err)

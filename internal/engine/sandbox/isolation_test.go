@@ -60,7 +60,7 @@ func attempt(what string, args []string) {
 		}
 	case "dial":
 		for _, addr := range args {
-			c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+			c, err := net.DialTimeout("tcp", addr, 20*time.Second)
 			if err != nil {
 				fmt.Println(err)
 				continue

@@ -75,7 +75,7 @@ func openLimits(t testing.TB) sandbox.Launcher {
 func finish(t testing.TB, l sandbox.Launcher, spec sandbox.Spec) (string, sandbox.ExitStatus) {
 	t.Helper()
 	spec.Env = append(spec.Env, "PATH=/usr/local/bin:/usr/bin:/bin")
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	p, err := l.Launch(ctx, spec)
 	if err != nil {
