@@ -2,12 +2,16 @@ package apigateway
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/data"
 	api "github.com/tierra-cloud/tierra/internal/gen/apigateway"
 	"github.com/tierra-cloud/tierra/internal/kernel/opt"
 )
+
+// maxDocVersion is how many characters the name of a version of the documentation may have.
+const maxDocVersion = 1024
 
 func onDocVersion(id, version *string) string {
 	return below(id, "documentation", "versions", opt.Val(version))
@@ -54,6 +58,9 @@ func (s *Service) createDocumentationVersion(ctx context.Context, rq *call.Autho
 	a, id, version := areaOf(rq), *in.RestApiId, *in.DocumentationVersion
 	if version == "" {
 		return nil, api.BadRequestException("Documentation version cannot be empty")
+	}
+	if utf8.RuneCountInString(version) > maxDocVersion {
+		return nil, api.BadRequestException("Documentation version cannot have more than %d characters", maxDocVersion)
 	}
 	err = s.store.Update(ctx, func(t data.Txn) error {
 		d, err := loadParts(t, a, id)
