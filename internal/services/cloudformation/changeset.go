@@ -132,6 +132,9 @@ func (s *Service) createChangeSet(ctx context.Context, rq *call.Authorized, in *
 	id := ""
 	switch {
 	case kind != api.ChangeSetTypeUpdate && st == nil && !isStackID(name):
+		if err := checkStackName(name); err != nil {
+			return nil, err
+		}
 		id = stackARN(sc, name, s.d.IDs.UUID())
 	case st == nil:
 		return nil, fault.Of(fault.Validation, "Stack [%s] does not exist", name)

@@ -66,7 +66,7 @@ func (s *Service) describeStackResource(ctx context.Context, rq *call.Authorized
 }
 
 func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorized, in *api.DescribeStackResourcesInput) (*api.DescribeStackResourcesOutput, error) {
-	if (in.StackName == nil) == (in.PhysicalResourceId == nil) {
+	if (opt.Val(in.StackName) == "") == (in.PhysicalResourceId == nil) {
 		return nil, fault.Of(fault.Validation, "Either StackName or PhysicalResourceId must be specified, but not both.")
 	}
 	name, err := s.stackOfInput(ctx, scopeOf(rq.Decoded), in)
@@ -104,7 +104,7 @@ func (s *Service) describeStackResources(ctx context.Context, rq *call.Authorize
 // stackOfInput returns the stack that a request names, or the id of the one that
 // has the resource that it names; "" if there is none.
 func (s *Service) stackOfInput(ctx context.Context, sc scope, in *api.DescribeStackResourcesInput) (name string, err error) {
-	if in.StackName != nil || in.PhysicalResourceId == nil {
+	if opt.Val(in.StackName) != "" || in.PhysicalResourceId == nil {
 		return opt.Val(in.StackName), nil
 	}
 	err = s.view(ctx, func(rd data.Reader) error {

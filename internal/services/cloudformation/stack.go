@@ -48,10 +48,26 @@ func onFailure(disable *bool, name *string) (string, error) {
 	return opt.Or(name, api.OnFailureRollback), nil
 }
 
+// checkStackName checks the name of a stack that is to be made. The model's
+// constraints say what names a stack that is there, by its ARN as well.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+func checkStackName(name string) error {
+	if len(name) > maxStackName {
+		return fault.Of(fault.Validation, "1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to %d", name, maxStackName)
+	}
+	if !validSetName(name) { // sets and stacks have names of the same kind
+		return fault.Of(fault.Validation, "1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
+	}
+	return nil
+}
+
 func (s *Service) createStack(ctx context.Context, rq *call.Authorized, in *api.CreateStackInput) (*api.CreateStackOutput, error) {
 	sc, name := scopeOf(rq.Decoded), opt.Val(in.StackName)
 	failure, err := onFailure(in.DisableRollback, in.OnFailure)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkStackName(name); err != nil {
 		return nil, err
 	}
 	id := stackARN(sc, name, s.d.IDs.UUID())
