@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -265,4 +267,16 @@ func (x *exchange) authorizerContext(name string) string {
 		return x.verdict.principal
 	}
 	return x.verdict.context[name]
+}
+
+// AuthorizerNames returns the names of the variables of $context.authorizer, sorted.
+func (x *exchange) AuthorizerNames() []string {
+	if x.verdict == nil {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(x.verdict.context))
+	if x.verdict.principal != "" {
+		names = append([]string{"principalId"}, names...)
+	}
+	return names
 }

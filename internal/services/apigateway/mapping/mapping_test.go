@@ -63,6 +63,46 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+func (vars) AuthorizerNames() []string { return []string{"principalId", "role", "claims.sub"} }
+
+// params are the parameters of a request.
+func params(place string) *vtl.Map {
+	m := vtl.NewMap()
+	m.Put("in", place)
+	m.Put("A", "1")
+	return m
+}
+
+// TestTemplate holds what $input, $context, $stageVariables and $util are.
+func TestTemplate(t *testing.T) {
+	const body = `{"a":[1,"x/y"],"b":"it's","n":5,"d":1.0,"o":{"k":[{"z":null}]}}`
+	for _, c := range []struct{ text, want string }{
+		{"$input.path('$')", `{a=[1,"x\/y"], b=it's, n=5, d=1.0, o={k=[{"z":null}]}}`}, {"$input.path('$.a')|$input.path('$.a')[1]|$input.path('$.a').size()|$input.path('$.a[*]')", `[1,"x\/y"]|x/y|2|[1,"x\/y"]`},
+		{"$input.path('$.nope')|$input.path('$..x')|$input.path('$.nope[*]')|$input.path('$.a.nope')", "|[]||"}, {"$input.json('$.a')|$input.json('$.b')|$input.json('$.nope')|$input.json('$.d')", `[1,"x/y"]|"it's"|""|1.0`},
+		{"$input.json('$')", body}, {"$input.body", body}, {"#set($x = $input.path('$.n') + 1)$x", "6"},
+		{"$input.params('in')|$input.params('a')|$input.params().path.in|$input.params().get('header').get('A')|$input.params().header.a", "<path in>|<path a>|path|1|"},
+		{"#foreach($k in $input.params().keySet())$k,#end", "path,querystring,header,"},
+		{"$context.identity.sourceIp|$context.authorizer.role|$context.authorizer.claims.sub|$context.identity.get('user')", "<context identity.sourceIp>|<context authorizer.role>|<context authorizer.claims.sub>|<context identity.user>"},
+		{"$context.authorizer|#foreach($k in $context.authorizer.claims.keySet())$k#end", "{principalId=<context authorizer.principalId>, role=<context authorizer.role>}|sub"},
+		{"#foreach($k in $context.identity.keySet())#if($context.identity.get($k) != '')$k#if($foreach.hasNext),#end#end#end", "cognitoIdentityPoolId,accountId,cognitoIdentityId,caller,apiKey,sourceIp,accessKey,cognitoAuthenticationType,cognitoAuthenticationProvider,userArn,userAgent,user"},
+		{"$stageVariables.a|$stageVariables.get('a')|$stageVariables|$stageVariables.nope", "b|b|{a=b}|"},
+		{`$util.escapeJavaScript("it's ""q"" / \ é")`, `it\'s \"q\" \/ \\ \u00E9`}, {"$util.escapeJavaScript($input.json('$.a'))", `[1,\"x\/y\"]`},
+		{"$util.urlEncode('a b*~/-_.')|$util.urlDecode('a+b%2F')", "a+b*%7E%2F-_.|a b/"}, {"$util.base64Encode('hé')|$util.base64Decode('aMOp')|$util.base64Decode('YWI')|$util.base64Decode('YWI=')", "aMOp|hé|ab|ab"},
+		{"#set($p = $util.parseJson('{\"a\":[1,{\"b\":2}]}'))$p.a[1].b|$p.a|$util.nope(1)", "2|[1, {b=2}]|"},
+		{"#set($context.requestOverride.header.X = 1)#set($context.responseOverride.status = 404)$context.requestOverride.header|$context.responseOverride.status", "{X=1}|404"},
+	} {
+		compiled, err := vtl.Compile(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		s := &Source{Vars: vars{}, Body: []byte(body), Params: params, Stage: map[string]string{"a": "b"}, Overrides: &Overrides{}}
+		if got, err := compiled.Render(nil, s, vtl.Limits{}); err != nil || string(got) != c.want {
+			t.Errorf("%s\n got %s %v\nwant %s", c.text, got, err, c.want)
+		}
+	}
+}
+
 // FuzzTemplate renders templates over a request.
 func FuzzTemplate(f *testing.F) {
 	f.Add(`#set($d = $input.path('$'))#set($x = $d.put('a', $d))$input.json('$..a') $util.base64Encode($d) $d`, `{"a":[1,{"b":2}]}`)

@@ -199,7 +199,7 @@ func (c contextObject) Property(name string) any {
 	case full == "requestOverride", full == "responseOverride":
 		return c.s.Overrides.property(full)
 	case slices.Contains(contextObjects, full):
-		return contextObject{c.s, full + "."}
+		return contextMap{contextObject{c.s, full + "."}}
 	}
 	if v := c.s.Vars.Context(full); v != "" {
 		return v
@@ -230,6 +230,37 @@ func (c contextObject) Set(name string, v any) bool {
 		return false
 	}
 	return true
+}
+
+// contextMap is an object in $context, which has a map's methods as well.
+type contextMap struct{ contextObject }
+
+// identityNames are the entries of $context.identity when a template goes over them.
+var identityNames = []string{
+	"cognitoIdentityPoolId", "accountId", "cognitoIdentityId", "caller", "apiKey", "sourceIp", "accessKey", "cognitoAuthenticationType",
+	"cognitoAuthenticationProvider", "userArn", "userAgent", "user",
+}
+
+// Authorized are Vars that know which variables of $context.authorizer there are.
+type Authorized interface{ AuthorizerNames() []string }
+
+// Map implements vtl.Mapped.
+func (c contextMap) Map() *vtl.Map {
+	m := vtl.NewMap()
+	if c.prefix == "identity." {
+		for _, n := range identityNames {
+			m.Put(n, c.s.Vars.Context(c.prefix+n))
+		}
+	}
+	inner, ok := strings.CutPrefix(c.prefix, "authorizer.")
+	if a, known := c.s.Vars.(Authorized); ok && known {
+		for _, n := range a.AuthorizerNames() {
+			if key, ok := strings.CutPrefix(n, inner); ok && (inner != "" || !strings.HasPrefix(n, "claims.")) {
+				m.Put(key, c.s.Vars.Context("authorizer."+n))
+			}
+		}
+	}
+	return m
 }
 
 type util struct{ sealed }

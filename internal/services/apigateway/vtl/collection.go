@@ -1,6 +1,9 @@
 package vtl
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // iterator is a Java Iterator.
 type iterator struct {
@@ -129,6 +132,9 @@ func (r *run) arrayMethod(l *List, name string, args []any) (any, error) {
 			return &List{Items: append([]any(nil), l.Items...), fixed: name == "toArray"}, nil
 		}
 	case 1:
+		if _, ok := a.(*List); !ok && strings.HasSuffix(name, "All") {
+			return nil, nil // as there is no such method for what is no collection
+		}
 		switch _, byIndex := a.(int64); name {
 		case "get":
 			if !byIndex {
@@ -199,6 +205,9 @@ func (r *run) arrayMethod(l *List, name string, args []any) (any, error) {
 		switch name {
 		case "addAll":
 			more := items(args[1])
+			if _, ok := args[1].(*List); !ok {
+				return nil, nil
+			}
 			i, err := at(len(l.Items) + 1)
 			if err != nil {
 				return nil, err

@@ -87,6 +87,9 @@ func (r *run) call(v any, name string, args []any) (any, error) {
 			return x, err
 		}
 	}
+	if m, ok := v.(Mapped); ok {
+		v = m.Map()
+	}
 	switch name {
 	case "toString":
 		if len(args) == 0 && v != nil {

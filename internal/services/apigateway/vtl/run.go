@@ -238,6 +238,9 @@ func (f *foreach) render(r *run) error {
 	if err != nil {
 		return err
 	}
+	if m, ok := v.(Mapped); ok {
+		v = m.Map()
+	}
 	var items []any
 	size := func() int { return len(items) }
 	switch v := v.(type) {

@@ -240,6 +240,8 @@ func (p *printer) value(v any, depth int) {
 		p.value(v.of.Key(v.key), depth+1)
 		p.add("=")
 		p.value(v.of.m[v.key], depth+1)
+	case Mapped:
+		p.value(v.Map(), depth)
 	case fmt.Stringer:
 		p.add(v.String())
 	}

@@ -54,6 +54,13 @@ type Object interface {
 	Set(name string, v any) bool
 }
 
+// Mapped is an Object that is a map for whatever else is asked of it.
+type Mapped interface {
+	Object
+	// Map returns its entries, which nothing changes.
+	Map() *Map
+}
+
 // Limits bound what a template may take, so that none hangs or explodes. A zero
 // field means its default.
 type Limits struct {
