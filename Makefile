@@ -60,7 +60,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} -fuzzminimizetime 1x $$p; done; done
 
 clients: ## real clients and deployers against servers of their own (.ci/run installs them)
-	TIERRA_CLIENTS=require $(GO) test -count=1 -v ./test/sdk ./test/deployers
+	TIERRA_CLIENTS=require $(GO) test -count=1 -timeout 60m -v ./test/sdk ./test/deployers
 	TIERRA_CLIENTS=require $(GO) test -count=1 -run DocumentsOfRealProjects ./internal/services/apigateway
 
 browser: ## headless Chromium clicks through examples/tickets (needs chromium and node)

@@ -175,3 +175,42 @@ func TestNestedRead(t *testing.T) {
 		t.Errorf("it is %s after its taker", got)
 	}
 }
+
+// TestForcedNested deletes a stack by force whose nested stack cannot be deleted: what
+// can go goes, what cannot stays, and no stack is left.
+func TestForcedNested(t *testing.T) {
+	w, _, _ := world(t, mem.New(), memblob.New(), time.Hour)
+	put := func(bucket, key, body string) {
+		calltest.Must(t, w, s3.PutObject, &s3.PutObjectRequest{Bucket: &bucket, Key: &key, Body: io.NopCloser(strings.NewReader(body))})
+	}
+	calltest.Must(t, w, s3.CreateBucket, &s3.CreateBucketRequest{Bucket: new("templates")})
+	put("templates", "inner.yaml", `
+Resources:
+  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: kept}}
+  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: group}}
+`)
+	calltest.Must(t, w, api.CreateStack, &api.CreateStackInput{StackName: new("s"), TemplateBody: new(`
+Resources:
+  Inner: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "https://s3.amazonaws.com/templates/inner.yaml"}}
+  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: outer}}
+`)})
+	if got := status(t, w); got != "CREATE_COMPLETE" {
+		t.Fatalf("%s: %s", got, reasons(t, w))
+	}
+	put("kept", "a", "a")
+	calltest.Must(t, w, api.DeleteStack, &api.DeleteStackInput{StackName: new("s")})
+	if got := status(t, w); got != "DELETE_FAILED" {
+		t.Fatalf("a deletion of what is not empty: %s", got)
+	}
+	calltest.Must(t, w, api.DeleteStack, &api.DeleteStackInput{StackName: new("s"), DeletionMode: new(api.DeletionModeForceDeleteStack)})
+	if got := status(t, w); got != "gone" {
+		t.Errorf("by force: %s: %s", got, reasons(t, w))
+	}
+	if out := calltest.Must(t, w, api.DescribeStacks, &api.DescribeStacksInput{}); len(out.Stacks) != 0 {
+		t.Errorf("%d stacks are left", len(out.Stacks))
+	}
+	if out := calltest.Must(t, w, logs.DescribeLogGroups, &logs.DescribeLogGroupsRequest{}); len(out.LogGroups) != 0 {
+		t.Errorf("%d log groups are left", len(out.LogGroups))
+	}
+	calltest.Must(t, w, s3.HeadObject, &s3.HeadObjectRequest{Bucket: new("kept"), Key: new("a")})
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -22,11 +23,21 @@ func (p Problem) String() string {
 
 type field struct {
 	Property
-	index int
+	refused bool
+	index   int
 }
 
-// fields reads the tags of a property struct.
+// fields reads the tags of a property struct, without those of refused properties.
 func fields(t reflect.Type) []field {
+	return slices.DeleteFunc(tagged(t), func(f field) bool { return f.refused })
+}
+
+// refuses reports whether a struct says of a property that it is not honoured.
+func refuses(t reflect.Type, name string) bool {
+	return t != nil && t.Kind() == reflect.Struct && slices.ContainsFunc(tagged(t), func(f field) bool { return f.refused && f.Name == name })
+}
+
+func tagged(t reflect.Type) []field {
 	out := make([]field, 0, t.NumField())
 	for i := 0; i < t.NumField(); i++ {
 		tag, ok := t.Field(i).Tag.Lookup("cfn")
@@ -34,7 +45,7 @@ func fields(t reflect.Type) []field {
 			continue
 		}
 		parts := strings.Split(tag, ",")
-		f := field{Property{Name: parts[0]}, i}
+		f := field{Property: Property{Name: parts[0]}, index: i}
 		for _, flag := range parts[1:] {
 			switch flag {
 			case "required":
@@ -43,6 +54,8 @@ func fields(t reflect.Type) []field {
 				f.Replace = true
 			case "meaningless":
 				f.Meaningless = true
+			case "refused":
+				f.refused = true
 			default:
 				panic("resource: unknown flag " + flag + " on " + t.Name() + "." + t.Field(i).Name)
 			}
@@ -102,8 +115,37 @@ func (d *decoder) structure(props map[string]any, v reflect.Value, path []string
 	}
 	sort.Strings(extra)
 	for _, k := range extra {
+		if refuses(v.Type(), k) {
+			if !off(props[k]) {
+				d.fail(append(path, k), "[%s] is not supported by this version of Tierra", k)
+			}
+			continue
+		}
 		d.fail(append(path, k), "extraneous key [%s] is not permitted (known here: %s)", k, strings.Join(names, ", "))
 	}
+}
+
+// off reports whether a value turns nothing on: a setting that is not honoured may
+// say that it is not wanted.
+func off(x any) bool {
+	switch x := x.(type) {
+	case nil, Unknown:
+		return true
+	case bool:
+		return !x
+	case string:
+		return x == "" || strings.EqualFold(x, "false")
+	case []any:
+		return len(x) == 0
+	case map[string]any:
+		for _, v := range x {
+			if !off(v) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // value converts as CloudFormation does: numbers and booleans may be written as

@@ -29,7 +29,7 @@ const (
 func (t *Type) Differences(expected, actual map[string]any, stackTags map[string]string) []Difference {
 	var out []Difference
 	for _, name := range sortedNames(expected) {
-		if contains(t.writeOnly, name) {
+		if contains(t.writeOnly, name) || refuses(t.shape, name) {
 			continue
 		}
 		want, is := expected[name], actual[name]
@@ -130,6 +130,9 @@ func differ(path string, want, is any, shape reflect.Type) []Difference {
 		}
 		var out []Difference
 		for _, k := range sortedNames(w) {
+			if refuses(shape, k) {
+				continue // it says nothing, or would not be there
+			}
 			out = append(out, differ(path+"/"+k, w[k], i[k], typeOf(shape, k))...)
 		}
 		if shape == nil || shape.Kind() != reflect.Struct { // the keys are the user's own

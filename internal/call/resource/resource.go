@@ -10,8 +10,10 @@
 //
 // The flags are: required; replace (an update makes a new resource);
 // meaningless (a setting that has no meaning on this platform: it is accepted,
-// and the deployment says so). A property that has no field is refused by name,
-// so nothing can be stored that does not act.
+// and the deployment says so); refused (a property of AWS's that is not honoured:
+// the field is blank, and only a value that turns nothing on is taken). A property
+// that has no field is refused as one that AWS does not have, so nothing can be
+// stored that does not act.
 package resource
 
 import (

@@ -40,7 +40,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 	return []resource.Type{
 		resource.Define("AWS::CertificateManager::Certificate", resource.Handlers[certificateProperties]{
 			Create: createCertificate, Update: updateCertificate, Delete: removeCertificate, Attributes: []string{"CertificateArn"},
-			Identifier: []string{"Id"}, Read: readCertificate, List: listCertificateARNs,
+			Identifier: []string{"CertificateArn"}, Read: readCertificate, List: listCertificateARNs,
 		}),
 	}
 }

@@ -38,7 +38,12 @@ type restAPIProperties struct {
 	DisableExecuteApiEndpoint *bool               `cfn:"DisableExecuteApiEndpoint"`
 	APIKeySourceType          *string             `cfn:"ApiKeySourceType"`
 	Policy                    any                 `cfn:"Policy"`
+	Version                   *string             `cfn:"Version"`
+	CloneFrom                 *string             `cfn:"CloneFrom,replace"`
 	Tags                      []tagProperty       `cfn:"Tags"`
+
+	_ any `cfn:"EndpointAccessMode,refused"`
+	_ any `cfn:"SecurityPolicy,refused"`
 }
 
 type endpointProperties struct {
@@ -51,6 +56,7 @@ type s3Location struct {
 	Bucket  string  `cfn:"Bucket,required"`
 	Key     string  `cfn:"Key,required"`
 	Version *string `cfn:"Version"`
+	ETag    *string `cfn:"ETag"`
 }
 
 // ResourceTypes implements resource.Provider.
@@ -59,7 +65,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 		resource.Define("AWS::ApiGateway::RestApi", resource.Handlers[restAPIProperties]{
 			Create: createRestAPI, Find: leftRestAPIs, Update: updateRestAPI, Delete: deleteRestAPI, Attributes: []string{"RestApiId", "RootResourceId"},
 			Identifier: []string{"RestApiId"}, Read: readRestAPI, List: listRestAPIs,
-			WriteOnly: []string{"Body", "BodyS3Location", "FailOnWarnings", "Mode", "Parameters"},
+			WriteOnly: []string{"Body", "BodyS3Location", "CloneFrom", "FailOnWarnings", "Mode", "Parameters"},
 			Check: func(p *restAPIProperties) []resource.Problem {
 				if p.Name == nil && p.Body == nil && p.BodyS3Location == nil {
 					return []resource.Problem{{Text: "one of the keys [Name, Body, BodyS3Location] is required"}}
@@ -137,7 +143,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 func (p *restAPIProperties) document(ctx context.Context, rq *resource.Request) ([]byte, error) {
 	if p.BodyS3Location != nil {
 		l := p.BodyS3Location
-		out, err := call.Do(ctx, rq.Caller, rq.As, s3.GetObject, &s3.GetObjectRequest{Bucket: &l.Bucket, Key: &l.Key, VersionId: l.Version})
+		out, err := call.Do(ctx, rq.Caller, rq.As, s3.GetObject, &s3.GetObjectRequest{Bucket: &l.Bucket, Key: &l.Key, VersionId: l.Version, IfMatch: l.ETag})
 		if err != nil {
 			return nil, fmt.Errorf("read s3://%s/%s: %w", l.Bucket, l.Key, err)
 		}
@@ -186,7 +192,7 @@ func createRestAPI(ctx context.Context, rq *resource.Request, p *restAPIProperti
 	}
 	var x *api.RestApi
 	if body == nil {
-		x, err = call.Do(ctx, rq.Caller, rq.As, api.CreateRestApi, &api.CreateRestApiRequest{Name: p.Name})
+		x, err = call.Do(ctx, rq.Caller, rq.As, api.CreateRestApi, &api.CreateRestApiRequest{Name: p.Name, CloneFrom: p.CloneFrom})
 	} else {
 		x, err = call.Do(ctx, rq.Caller, rq.As, api.ImportRestApi, &api.ImportRestApiRequest{Body: body, Parameters: p.Parameters, FailOnWarnings: p.FailOnWarnings})
 	}
@@ -230,6 +236,9 @@ func settleRestAPI(ctx context.Context, rq *resource.Request, id string, old, p 
 	var ops patches
 	ops.set("/name", p.Name)
 	ops.set("/apiKeySource", p.APIKeySourceType)
+	if p.Version != nil || old.Version != nil {
+		ops.set("/version", new(opt.Val(p.Version)))
+	}
 	if p.Description != nil || old.Description != nil {
 		ops.set("/description", new(opt.Val(p.Description)))
 	}

@@ -73,6 +73,8 @@ type integrationProperties struct {
 	ResponseTransferMode  *string                         `cfn:"ResponseTransferMode"`
 	TimeoutInMillis       *int32                          `cfn:"TimeoutInMillis"`
 	IntegrationResponses  []integrationResponseProperties `cfn:"IntegrationResponses"`
+
+	_ any `cfn:"IntegrationTarget,refused"`
 }
 
 type integrationResponseProperties struct {

@@ -28,7 +28,9 @@ type apiKeyProperties struct {
 	Enabled            *bool         `cfn:"Enabled"`
 	GenerateDistinctID *bool         `cfn:"GenerateDistinctId,meaningless"`
 	Value              *string       `cfn:"Value,replace"`
-	Tags               []tagProperty `cfn:"Tags,replace"`
+	Tags               []tagProperty `cfn:"Tags"`
+
+	_ any `cfn:"StageKeys,refused"`
 }
 
 func (p *apiKeyProperties) name(rq *resource.Request) string { return opt.Or(p.Name, rq.Name(128)) }
@@ -48,8 +50,12 @@ func updateAPIKey(ctx context.Context, rq *resource.Request, id string, _, p *ap
 	ops.set("/description", new(opt.Val(p.Description)))
 	ops.set("/customerId", new(opt.Val(p.CustomerID)))
 	ops.set("/enabled", new(strconv.FormatBool(opt.Val(p.Enabled))))
-	_, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateApiKey, &api.UpdateApiKeyRequest{ApiKey: &id, PatchOperations: ops})
-	return resource.State{ID: id, Attributes: map[string]any{"APIKeyId": id}}, err
+	state := resource.State{ID: id, Attributes: map[string]any{"APIKeyId": id}}
+	x, err := call.Do(ctx, rq.Caller, rq.As, api.UpdateApiKey, &api.UpdateApiKeyRequest{ApiKey: &id, PatchOperations: ops})
+	if err != nil {
+		return state, err
+	}
+	return state, retag(ctx, rq, resourceARN(rq.Region, "/apikeys/"+id), x.Tags, tagMap(rq, p.Tags))
 }
 
 func deleteAPIKey(ctx context.Context, rq *resource.Request, id string, _ *apiKeyProperties) error {
@@ -83,7 +89,7 @@ type planProperties struct {
 	APIStages     []planStageProperty `cfn:"ApiStages"`
 	Throttle      *throttleProperty   `cfn:"Throttle"`
 	Quota         *quotaProperty      `cfn:"Quota"`
-	Tags          []tagProperty       `cfn:"Tags,replace"`
+	Tags          []tagProperty       `cfn:"Tags"`
 }
 
 type planStageProperty struct {
@@ -167,7 +173,11 @@ func updatePlan(ctx context.Context, rq *resource.Request, id string, _, p *plan
 	if len(ops) > 0 {
 		_, err = call.Do(ctx, rq.Caller, rq.As, api.UpdateUsagePlan, &api.UpdateUsagePlanRequest{UsagePlanId: &id, PatchOperations: ops})
 	}
-	return resource.State{ID: id, Attributes: map[string]any{"Id": id}}, err
+	state := resource.State{ID: id, Attributes: map[string]any{"Id": id}}
+	if err != nil {
+		return state, err
+	}
+	return state, retag(ctx, rq, resourceARN(rq.Region, "/usageplans/"+id), was.Tags, tagMap(rq, p.Tags))
 }
 
 // throttle sets a bucket at a path.

@@ -89,7 +89,7 @@ func readRestAPI(ctx context.Context, rq *resource.Request, id string, _ *restAP
 	p := &restAPIProperties{
 		Name: x.Name, Description: x.Description, BinaryMediaTypes: x.BinaryMediaTypes, MinimumCompressionSize: x.MinimumCompressionSize,
 		EndpointConfiguration: endpoints(x.EndpointConfiguration), DisableExecuteApiEndpoint: x.DisableExecuteApiEndpoint, APIKeySourceType: x.ApiKeySource,
-		Policy: parsed(x.Policy), Tags: tagProperties(x.Tags),
+		Policy: parsed(x.Policy), Version: x.Version, Tags: tagProperties(x.Tags),
 	}
 	return p, resource.State{ID: id, Attributes: map[string]any{"RestApiId": id, "RootResourceId": *x.RootResourceId}}, nil
 }

@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
@@ -73,4 +74,41 @@ func TestStackSettings(t *testing.T) {
 		t.Errorf("described: %s", calltest.JSON(st))
 	}
 	s.remove("Deployment", dep.ID, described)
+}
+
+// Tags of keys and usage plans change in place: a key that clients hold stays.
+func TestTagsOfPlans(t *testing.T) {
+	w := newWorld(t)
+	s := newStack(t, w)
+	tagged := func(name, k, v string) props { return props{name: "n", "Tags": []any{props{"Key": k, "Value": v}}} }
+	key, plan := s.create("ApiKey", tagged("Name", "a", "1")), s.create("UsagePlan", tagged("UsagePlanName", "a", "1"))
+	for _, typ := range []string{"ApiKey", "UsagePlan"} {
+		if !s.typ(typ).InPlace([]string{"Tags"}) {
+			t.Errorf("%s is replaced", typ)
+		}
+	}
+	s.update("ApiKey", key.ID, tagged("Name", "a", "1"), tagged("Name", "b", "2"))
+	s.update("UsagePlan", plan.ID, tagged("UsagePlanName", "a", "1"), tagged("UsagePlanName", "b", "2"))
+	want := map[string]string{"stack": "st", "b": "2"}
+	if x := calltest.Must(t, w.World, api.GetApiKey, &api.GetApiKeyRequest{ApiKey: &key.ID}); !maps.Equal(x.Tags, want) {
+		t.Errorf("the key's tags: %v", x.Tags)
+	}
+	if x := calltest.Must(t, w.World, api.GetUsagePlan, &api.GetUsagePlanRequest{UsagePlanId: &plan.ID}); !maps.Equal(x.Tags, want) {
+		t.Errorf("the plan's tags: %v", x.Tags)
+	}
+}
+
+// An API is a clone of another, with a version of its own.
+func TestClonedAPI(t *testing.T) {
+	w := newWorld(t)
+	s := newStack(t, w)
+	first := s.create("RestApi", props{"Name": "first"})
+	s.create("Resource", props{"RestApiId": first.ID, "ParentId": first.Attributes["RootResourceId"], "PathPart": "pets"})
+	st := s.create("RestApi", props{"Name": "second", "CloneFrom": first.ID, "Version": "v7"})
+	if x := calltest.Must(t, w.World, api.GetRestApi, &api.GetRestApiRequest{RestApiId: &st.ID}); *x.Name != "second" || *x.Version != "v7" {
+		t.Errorf("%s, version %s", *x.Name, *x.Version)
+	}
+	if x := calltest.Must(t, w.World, api.GetResources, &api.GetResourcesRequest{RestApiId: &st.ID}); len(x.Items) != 2 {
+		t.Errorf("%d resources", len(x.Items))
+	}
 }

@@ -67,6 +67,7 @@ type stageDescription struct {
 	CanarySetting        *canaryProperty         `cfn:"CanarySetting"`
 	AccessLogSetting     *accessLogProperty      `cfn:"AccessLogSetting"`
 	ClientCertificateID  *string                 `cfn:"ClientCertificateId"`
+	DocumentationVersion *string                 `cfn:"DocumentationVersion"`
 }
 
 // patches are those that a new stage takes beside what makes it.
@@ -80,6 +81,7 @@ func (d *stageDescription) patches() (p patches) {
 	p.canary(nil, d.CanarySetting)
 	p.accessLog(nil, d.AccessLogSetting)
 	p.set(certificatePath, d.ClientCertificateID)
+	p.set("/documentationVersion", d.DocumentationVersion)
 	return p
 }
 

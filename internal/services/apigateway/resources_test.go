@@ -184,7 +184,9 @@ func TestStackRefuses(t *testing.T) {
 		{"RestApi", props{}, "one of the keys"},
 		{"RestApi", props{"Name": "a", "Policy": props{}}, "Invalid policy document"},
 		{"RestApi", props{"Name": "a", "MinimumCompressionSize": -5}, "Invalid minimum compression size"},
-		{"RestApi", props{"Name": "a", "CloneFrom": "b"}, "extraneous key [CloneFrom]"},
+		{"RestApi", props{"Name": "a", "CloneFrom": "b"}, "Invalid API identifier"},
+		{"RestApi", props{"Name": "a", "SecurityPolicy": "TLS_1_2"}, "[SecurityPolicy] is not supported"},
+		{"RestApi", props{"Name": "a", "Clone": "b"}, "extraneous key [Clone]"},
 		{"RestApi", props{"Name": "a", "EndpointConfiguration": props{"Types": []any{"PRIVATE"}}}, "endpoint type PRIVATE"},
 		{"RestApi", props{"Body": props{"swagger": "2.0", "info": props{"title": "t"}, "x-amazon-apigateway-policy": props{}}}, "Invalid policy document"},
 	} {

@@ -35,6 +35,9 @@ type macroProperties struct {
 	Name         string  `cfn:"Name,required,replace"`
 	FunctionName string  `cfn:"FunctionName,required"`
 	Description  *string `cfn:"Description"`
+
+	_ any `cfn:"LogGroupName,refused"`
+	_ any `cfn:"LogRoleARN,refused"`
 }
 
 // macroRecord is a macro of an account in a region.
@@ -80,7 +83,7 @@ func (s *Service) readMacro(ctx context.Context, rq *resource.Request, id string
 	err = s.view(ctx, func(rd data.Reader) error {
 		m, err := get[macroRecord](rd, scope{rq.Account, rq.Region}.macroKey(id))
 		if m != nil {
-			p, st = &macroProperties{m.Name, m.Function, opt.NonZero(m.Description)}, resource.State{ID: id}
+			p, st = &macroProperties{Name: m.Name, FunctionName: m.Function, Description: opt.NonZero(m.Description)}, resource.State{ID: id}
 		}
 		return err
 	})

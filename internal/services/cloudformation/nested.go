@@ -26,6 +26,8 @@ type nestedProperties struct {
 	Parameters       map[string]string `cfn:"Parameters"`
 	TimeoutInMinutes *int32            `cfn:"TimeoutInMinutes,replace"`
 	Tags             []nestedTag       `cfn:"Tags"`
+
+	_ any `cfn:"NotificationARNs,refused"`
 }
 
 type nestedTag struct {
@@ -118,13 +120,29 @@ func (s *Service) updateNested(ctx context.Context, rq *resource.Request, id str
 	return s.nested(ctx, st.scope, id, "updated", api.StackStatusUpdateComplete)
 }
 
+// deleteNested deletes a nested stack; by force if its parent is, and if it cannot be
+// deleted without.
 func (s *Service) deleteNested(ctx context.Context, rq *resource.Request, id string, _ *nestedProperties) error {
-	_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteStack, &api.DeleteStackInput{StackName: &id, ClientRequestToken: &rq.Token})
-	if err != nil {
+	sc := scope{rq.Account, rq.Region}
+	remove := func(token string, mode *string) error {
+		_, err := call.Do(ctx, rq.Caller, rq.As, api.DeleteStack, &api.DeleteStackInput{StackName: &id, ClientRequestToken: &token, DeletionMode: mode})
+		if err == nil {
+			_, err = s.nested(ctx, sc, id, "deleted", api.StackStatusDeleteComplete)
+		}
 		return err
 	}
-	_, err = s.nested(ctx, scope{rq.Account, rq.Region}, id, "deleted", api.StackStatusDeleteComplete)
-	return err
+	failed := remove(rq.Token, nil)
+	if failed == nil {
+		return nil
+	}
+	st, _, err := s.parent(ctx, rq)
+	if err != nil || !st.Op.Force {
+		return failed
+	}
+	if inner, _, _, err := s.present(ctx, sc, id); err != nil || inner == nil || inner.Status != api.StackStatusDeleteFailed {
+		return failed
+	}
+	return remove(rq.Token+"-force", new(api.DeletionModeForceDeleteStack))
 }
 
 // asResource is what a nested stack gives its parent.

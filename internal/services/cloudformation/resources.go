@@ -9,6 +9,7 @@ import (
 // cdkMetadata is what the CDK puts into every stack for its usage statistics.
 type cdkMetadata struct {
 	Analytics *string `cfn:"Analytics,meaningless"`
+	Modules   *string `cfn:"Modules,meaningless"`
 }
 
 // ownTypes are the resource types of this room.

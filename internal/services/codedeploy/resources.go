@@ -35,6 +35,18 @@ type groupProperties struct {
 	DeploymentStyle           *styleProperty    `cfn:"DeploymentStyle"`
 	TriggerConfigurations     []map[string]any  `cfn:"TriggerConfigurations"`
 	Tags                      []tagProperty     `cfn:"Tags"`
+
+	_ any `cfn:"AutoScalingGroups,refused"`
+	_ any `cfn:"BlueGreenDeploymentConfiguration,refused"`
+	_ any `cfn:"Deployment,refused"`
+	_ any `cfn:"ECSServices,refused"`
+	_ any `cfn:"Ec2TagFilters,refused"`
+	_ any `cfn:"Ec2TagSet,refused"`
+	_ any `cfn:"LoadBalancerInfo,refused"`
+	_ any `cfn:"OnPremisesInstanceTagFilters,refused"`
+	_ any `cfn:"OnPremisesTagSet,refused"`
+	_ any `cfn:"OutdatedInstancesStrategy,refused"`
+	_ any `cfn:"TerminationHookEnabled,refused"`
 }
 
 type alarmProperty struct {
@@ -60,6 +72,9 @@ type configProperties struct {
 	DeploymentConfigName *string          `cfn:"DeploymentConfigName,replace"`
 	ComputePlatform      *string          `cfn:"ComputePlatform,replace"`
 	TrafficRoutingConfig *routingProperty `cfn:"TrafficRoutingConfig,replace"`
+
+	_ any `cfn:"MinimumHealthyHosts,refused"`
+	_ any `cfn:"ZonalConfig,refused"`
 }
 
 type routingProperty struct {

@@ -28,6 +28,17 @@ type (
 		DeletionProtectionEnabled *bool                `cfn:"DeletionProtectionEnabled"`
 		TableClass                *string              `cfn:"TableClass,meaningless"`
 		Tags                      []tagProperty        `cfn:"Tags"`
+
+		_ any `cfn:"ContributorInsightsSpecification,refused"`
+		_ any `cfn:"ImportSourceSpecification,refused"`
+		_ any `cfn:"KinesisStreamSpecification,refused"`
+		_ any `cfn:"OnDemandThroughput,refused"`
+		_ any `cfn:"PointInTimeRecoverySpecification,refused"`
+		_ any `cfn:"ResourcePolicy,refused"`
+		_ any `cfn:"SSESpecification,refused"`
+		_ any `cfn:"StreamSpecification,refused"`
+		_ any `cfn:"VectorIndexes,refused"`
+		_ any `cfn:"WarmThroughput,refused"`
 	}
 	keyProperty struct {
 		AttributeName *string `cfn:"AttributeName,required"`
@@ -55,6 +66,10 @@ type (
 		KeySchema             []keyProperty       `cfn:"KeySchema,required"`
 		Projection            *projectionProperty `cfn:"Projection,required"`
 		ProvisionedThroughput *throughputProperty `cfn:"ProvisionedThroughput,meaningless"`
+
+		_ any `cfn:"ContributorInsightsSpecification,refused"`
+		_ any `cfn:"OnDemandThroughput,refused"`
+		_ any `cfn:"WarmThroughput,refused"`
 	}
 	timeToLiveProperty struct {
 		Enabled       *bool   `cfn:"Enabled,required"`

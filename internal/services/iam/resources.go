@@ -19,7 +19,7 @@ import (
 // ResourceTypes implements resource.Provider.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.html
 func (s *Service) ResourceTypes() []resource.Type {
-	return []resource.Type{
+	return append(heldTypes(), []resource.Type{
 		resource.Define("AWS::IAM::Role", resource.Handlers[roleProps]{
 			Create: createRole, Find: leftRole, Update: updateRole, Delete: deleteRole, Check: checkRole, Attributes: []string{"Arn", "RoleId"},
 			Identifier: []string{"RoleName"}, Read: readRole, List: listRoles,
@@ -38,7 +38,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 		}),
 		resource.Define("AWS::IAM::ManagedPolicy", resource.Handlers[managedProps]{
 			Create: createManaged, Find: leftManaged, Update: updateManaged, Delete: deleteManaged, Check: checkManagedProps,
-			Attributes: []string{"PolicyArn", "PolicyId", "DefaultVersionId", "CreateDate", "IsAttachable"},
+			Attributes: []string{"PolicyArn", "PolicyId", "DefaultVersionId", "CreateDate", "UpdateDate", "IsAttachable", "AttachmentCount", "PermissionsBoundaryUsageCount"},
 			Identifier: []string{"PolicyArn"}, Read: readManaged, List: listManaged,
 		}),
 		resource.Define("AWS::IAM::AccessKey", resource.Handlers[keyProps]{
@@ -47,7 +47,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 		}),
 		resource.Define("AWS::IAM::InstanceProfile", resource.Handlers[profileProps]{
 			Create: createProfile, Find: leftProfile, Update: updateProfile, Delete: deleteProfile, Attributes: []string{"Arn"},
-			Identifier: []string{"InstanceProfileName"}, Read: readProfile,
+			Identifier: []string{"InstanceProfileName"}, Read: readProfile, List: listProfiles,
 		}),
 		resource.Define("AWS::IAM::UserToGroupAddition", resource.Handlers[additionProps]{
 			Create: createAddition, Update: updateAddition, Delete: deleteAddition,
@@ -57,7 +57,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 			Create: createLinked, Update: updateLinked, Delete: deleteLinked, Attributes: []string{"RoleName"},
 			Identifier: []string{"RoleName"}, Read: readLinked,
 		}),
-	}
+	}...)
 }
 
 type namedDocument struct {
@@ -90,6 +90,8 @@ type userProps struct {
 	Policies            []namedDocument `cfn:"Policies"`
 	Tags                []tagProps      `cfn:"Tags"`
 	UserName            *string         `cfn:"UserName,replace"`
+
+	_ any `cfn:"LoginProfile,refused"`
 }
 
 type groupProps struct {

@@ -186,7 +186,8 @@ func (d deploy) managedState(arn string) (resource.State, error) {
 	}
 	return resource.State{ID: arn, Attributes: map[string]any{
 		"PolicyArn": arn, "PolicyId": *out.Policy.PolicyId, "DefaultVersionId": *out.Policy.DefaultVersionId,
-		"CreateDate": out.Policy.CreateDate.Format(time.RFC3339), "IsAttachable": true,
+		"CreateDate": out.Policy.CreateDate.Format(time.RFC3339), "UpdateDate": out.Policy.UpdateDate.Format(time.RFC3339), "IsAttachable": true,
+		"AttachmentCount": opt.Val(out.Policy.AttachmentCount), "PermissionsBoundaryUsageCount": opt.Val(out.Policy.PermissionsBoundaryUsageCount),
 	}}, nil
 }
 
@@ -358,7 +359,7 @@ func deleteProfile(ctx context.Context, rq *resource.Request, name string, _ *pr
 }
 
 type additionProps struct {
-	GroupName string   `cfn:"GroupName,required,replace"`
+	GroupName string   `cfn:"GroupName,required"`
 	Users     []string `cfn:"Users,required"`
 }
 
@@ -373,6 +374,9 @@ func updateAddition(ctx context.Context, rq *resource.Request, id string, old, p
 		if err := ran(d, api.AddUserToGroup, &api.AddUserToGroupRequest{GroupName: &p.GroupName, UserName: &u}); err != nil {
 			return st, err
 		}
+	}
+	if old.GroupName != p.GroupName {
+		return st, d.removeUsers(old.GroupName, old.Users, nil)
 	}
 	return st, d.removeUsers(p.GroupName, old.Users, p.Users)
 }

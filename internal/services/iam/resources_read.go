@@ -278,3 +278,15 @@ func readProfile(ctx context.Context, rq *resource.Request, name string, _ *prof
 	}
 	return p, resource.State{ID: name, Attributes: map[string]any{"Arn": *out.InstanceProfile.Arn}}, nil
 }
+
+func listProfiles(ctx context.Context, rq *resource.Request, _ *profileProps) (out []string, err error) {
+	profiles, err := all(deploy{ctx, rq}, api.ListInstanceProfiles, &api.ListInstanceProfilesRequest{},
+		func(o *api.ListInstanceProfilesResponse) ([]api.InstanceProfile, *string) {
+			return o.InstanceProfiles, o.Marker
+		},
+		func(in *api.ListInstanceProfilesRequest, m *string) { in.Marker = m })
+	for _, p := range profiles {
+		out = append(out, *p.InstanceProfileName)
+	}
+	return out, err
+}

@@ -211,7 +211,7 @@ func TestResourceChecks(t *testing.T) {
 		{"AWS::IAM::Role", "Policies.0.PolicyDocument: Policy document should not specify a principal.",
 			props{"AssumeRolePolicyDocument": trust("x.amazonaws.com"), "Policies": []any{props{"PolicyName": "p", "PolicyDocument": `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}`}}}},
 		{"AWS::IAM::Role", "", props{"AssumeRolePolicyDocument": trust("x.amazonaws.com"), "Policies": []any{props{"PolicyName": "p", "PolicyDocument": props{"Statement": []any{resource.Unknown{}}}}}}},
-		{"AWS::IAM::User", "LoginProfile: extraneous", props{"LoginProfile": props{"Password": "x"}}},
+		{"AWS::IAM::User", "LoginProfile: [LoginProfile] is not supported", props{"LoginProfile": props{"Password": "x"}}},
 		{"AWS::IAM::Policy", "At least one of", props{"PolicyName": "p", "PolicyDocument": doc("s3:*")}},
 		{"AWS::IAM::ManagedPolicy", "PolicyDocument: Policy document must be version", props{"PolicyDocument": props{"Statement": doc("s3:*")["Statement"]}}},
 	}
@@ -224,5 +224,75 @@ func TestResourceChecks(t *testing.T) {
 		if c.want == "" && text != "" || !strings.Contains(text, c.want) {
 			t.Errorf("%s: %q, not %q", c.kind, text, c.want)
 		}
+	}
+}
+
+// A policy of one identity is made, read, listed, changed and taken away, and none
+// takes the place of another's.
+func TestHeldPolicies(t *testing.T) {
+	s := newStack(t)
+	ctx := context.Background()
+	s.create("AWS::IAM::Role", "Role", props{"RoleName": "role", "AssumeRolePolicyDocument": trust("lambda.amazonaws.com")})
+	s.create("AWS::IAM::User", "User", props{"UserName": "user"})
+	s.create("AWS::IAM::Group", "Group", props{"GroupName": "group"})
+	for kind, holder := range map[string]string{"Role": "role", "User": "user", "Group": "group"} {
+		name := "AWS::IAM::" + kind + "Policy"
+		ty := s.types[name]
+		p := props{"PolicyName": "p", kind + "Name": holder, "PolicyDocument": doc("s3:GetObject")}
+		st := s.create(name, "P", p)
+		if id := ty.IdentifierOf(st, p); id != "p|"+holder {
+			t.Errorf("%s: identifier %q", name, id)
+		}
+		if _, err := ty.Create(ctx, s.rq, p); !fault.Is(err, "AlreadyExists") {
+			t.Errorf("%s, a second of the name: %v", name, err)
+		}
+		now := props{"PolicyName": "p", kind + "Name": holder, "PolicyDocument": doc("s3:PutObject")}
+		if !ty.InPlace([]string{"PolicyDocument"}) || ty.InPlace([]string{kind + "Name"}) {
+			t.Errorf("%s: replaced by the wrong properties", name)
+		}
+		s.update(name, st.ID, p, now)
+		id, known, ok := ty.Identified("p|" + holder)
+		if !ok {
+			t.Fatalf("%s: no identifier", name)
+		}
+		is, _, err := ty.Read(ctx, s.rq, id, known)
+		if err != nil || len(ty.Differences(now, is, nil)) > 0 {
+			t.Errorf("%s: read %v, %v", name, is, err)
+		}
+		if ids, err := ty.List(ctx, s.rq, props{}); err != nil || len(ids) != 1 || ids[0] != "p|"+holder {
+			t.Errorf("%s: listed %v, %v", name, ids, err)
+		}
+		s.remove(name, st.ID, now)
+		if is, _, err := ty.Read(ctx, s.rq, id, known); is != nil || err != nil {
+			t.Errorf("%s: left %v, %v", name, is, err)
+		}
+	}
+}
+
+func TestListProfiles(t *testing.T) {
+	s := newStack(t)
+	s.create("AWS::IAM::Role", "Role", props{"RoleName": "role", "AssumeRolePolicyDocument": trust("ec2.amazonaws.com")})
+	s.create("AWS::IAM::InstanceProfile", "Profile", props{"InstanceProfileName": "profile", "Roles": []any{"role"}})
+	if ids, err := s.types["AWS::IAM::InstanceProfile"].List(context.Background(), s.rq, props{}); err != nil || len(ids) != 1 || ids[0] != "profile" {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
+
+// Users move from group to group without a new resource.
+func TestAdditionMoves(t *testing.T) {
+	s := newStack(t)
+	for _, g := range []string{"a", "b"} {
+		s.create("AWS::IAM::Group", g, props{"GroupName": g})
+	}
+	s.create("AWS::IAM::User", "User", props{"UserName": "user"})
+	old, now := props{"GroupName": "a", "Users": []any{"user"}}, props{"GroupName": "b", "Users": []any{"user"}}
+	st := s.create("AWS::IAM::UserToGroupAddition", "Add", old)
+	if !s.types["AWS::IAM::UserToGroupAddition"].InPlace([]string{"GroupName"}) {
+		t.Error("it is replaced")
+	}
+	s.update("AWS::IAM::UserToGroupAddition", st.ID, old, now)
+	in := calltest.Must(t, s.w, api.ListGroupsForUser, &api.ListGroupsForUserRequest{UserName: new("user")})
+	if len(in.Groups) != 1 || *in.Groups[0].GroupName != "b" {
+		t.Errorf("the user is in %v", in.Groups)
 	}
 }

@@ -3,11 +3,13 @@ package kms_test
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
 	"github.com/tierra-cloud/tierra/internal/call/calltest"
+	"github.com/tierra-cloud/tierra/internal/call/resource"
 	"github.com/tierra-cloud/tierra/internal/data"
 	"github.com/tierra-cloud/tierra/internal/data/mem"
 	api "github.com/tierra-cloud/tierra/internal/gen/kms"
@@ -227,5 +229,34 @@ func TestManagedKey(t *testing.T) {
 		if allowed && err != nil || !allowed && !fault.Is(err, "AccessDeniedException") {
 			t.Errorf("via %q: %v", via, err)
 		}
+	}
+}
+
+// What a key is cannot be changed, and no other key takes its place.
+func TestKeyResourceStays(t *testing.T) {
+	w, s := newRoom(t)
+	var key resource.Type
+	for _, ty := range s.ResourceTypes() {
+		if ty.Name == "AWS::KMS::Key" {
+			key = ty
+		}
+	}
+	rq := &resource.Request{Caller: w.Board, As: w.As, Account: calltest.Account, Region: calltest.Region}
+	st, err := key.Create(t.Context(), rq, map[string]any{"Description": "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !key.InPlace([]string{"KeySpec", "KeyUsage", "MultiRegion", "Origin"}) {
+		t.Error("a key is replaced")
+	}
+	_, err = key.Update(t.Context(), rq, st.ID, map[string]any{"Description": "a"}, map[string]any{"Description": "b", "KeyUsage": "SIGN_VERIFY"})
+	if err == nil || !strings.Contains(err.Error(), "You cannot change the KeyUsage") {
+		t.Errorf("a new usage: %v", err)
+	}
+	if x := calltest.Must(t, w, api.DescribeKey, &api.DescribeKeyRequest{KeyId: &st.ID}).KeyMetadata; *x.Description != "a" || *x.KeyState != api.KeyStateEnabled {
+		t.Errorf("the key was changed: %s", calltest.JSON(x))
+	}
+	if _, err = key.Update(t.Context(), rq, st.ID, map[string]any{"Description": "a"}, map[string]any{"Description": "b", "KeyUsage": "ENCRYPT_DECRYPT"}); err != nil {
+		t.Errorf("the default said: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -25,13 +26,15 @@ type keyProperties struct {
 	Enabled                        *bool         `cfn:"Enabled"`
 	EnableKeyRotation              *bool         `cfn:"EnableKeyRotation"` // false only
 	KeyPolicy                      any           `cfn:"KeyPolicy"`
-	KeySpec                        *string       `cfn:"KeySpec,replace"`
-	KeyUsage                       *string       `cfn:"KeyUsage,replace"`
-	MultiRegion                    *bool         `cfn:"MultiRegion,replace"`
-	Origin                         *string       `cfn:"Origin,replace"`
+	KeySpec                        *string       `cfn:"KeySpec"`
+	KeyUsage                       *string       `cfn:"KeyUsage"`
+	MultiRegion                    *bool         `cfn:"MultiRegion"`
+	Origin                         *string       `cfn:"Origin"`
 	PendingWindowInDays            *int32        `cfn:"PendingWindowInDays"`
 	BypassPolicyLockoutSafetyCheck *bool         `cfn:"BypassPolicyLockoutSafetyCheck"`
 	Tags                           []tagProperty `cfn:"Tags"`
+
+	_ any `cfn:"RotationPeriodInDays,refused"`
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-alias.html
@@ -150,8 +153,30 @@ func findKeys(ctx context.Context, rq *resource.Request, p *keyProperties) ([]re
 	}
 }
 
+// settled refuses to change what a key is. On AWS such an update fails, so that no
+// key is replaced, and deleted, by accident.
+func (p *keyProperties) settled(now *keyProperties) error {
+	if p.KeySpec == nil && now.KeySpec == nil && p.KeyUsage == nil && now.KeyUsage == nil && p.Origin == nil && now.Origin == nil && p.MultiRegion == nil && now.MultiRegion == nil {
+		return nil
+	}
+	for _, x := range []struct{ name, was, is string }{
+		{"KeySpec", opt.Or(p.KeySpec, api.KeySpecSymmetricDefault), opt.Or(now.KeySpec, api.KeySpecSymmetricDefault)},
+		{"KeyUsage", opt.Or(p.KeyUsage, api.KeyUsageTypeEncryptDecrypt), opt.Or(now.KeyUsage, api.KeyUsageTypeEncryptDecrypt)},
+		{"Origin", opt.Or(p.Origin, api.OriginTypeAwsKms), opt.Or(now.Origin, api.OriginTypeAwsKms)},
+		{"MultiRegion", fmt.Sprint(opt.Val(p.MultiRegion)), fmt.Sprint(opt.Val(now.MultiRegion))},
+	} {
+		if x.was != x.is {
+			return fault.Of(fault.Validation, "You cannot change the %s of an existing KMS key.", x.name)
+		}
+	}
+	return nil
+}
+
 func updateKey(ctx context.Context, rq *resource.Request, id string, old, p *keyProperties) (resource.State, error) {
 	st := keyState(id, arn.Make("kms", rq.Region, rq.Account, "key/"+id))
+	if err := old.settled(p); err != nil {
+		return st, err
+	}
 	doc, err := p.policy()
 	if err != nil {
 		return st, err

@@ -38,6 +38,16 @@ type functionProperties struct {
 	SnapStart                    *snapStartProperty `cfn:"SnapStart"`
 	CodeSigningConfigArn         *string            `cfn:"CodeSigningConfigArn"`
 	RuntimeManagementConfig      *managedProperty   `cfn:"RuntimeManagementConfig"`
+
+	_ any `cfn:"CapacityProviderConfig,refused"`
+	_ any `cfn:"DeadLetterConfig,refused"`
+	_ any `cfn:"DurableConfig,refused"`
+	_ any `cfn:"FileSystemConfigs,refused"`
+	_ any `cfn:"FunctionScalingConfig,refused"`
+	_ any `cfn:"KmsKeyArn,refused"`
+	_ any `cfn:"PublishToLatestPublished,refused"`
+	_ any `cfn:"TenancyConfig,refused"`
+	_ any `cfn:"VpcConfig,refused"`
 }
 
 type codeProperty struct {
@@ -46,6 +56,9 @@ type codeProperty struct {
 	S3Key           *string `cfn:"S3Key"`
 	S3ObjectVersion *string `cfn:"S3ObjectVersion"`
 	ImageURI        *string `cfn:"ImageUri"`
+
+	_ any `cfn:"S3ObjectStorageMode,refused"`
+	_ any `cfn:"SourceKMSKeyArn,refused"`
 }
 
 type imageProperty struct {
@@ -98,6 +111,8 @@ type versionProperties struct {
 	Description  *string `cfn:"Description,replace"`
 
 	ProvisionedConcurrencyConfig *provisionedProperty `cfn:"ProvisionedConcurrencyConfig"`
+
+	_ any `cfn:"FunctionScalingConfig,refused"`
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-alias.html
@@ -125,7 +140,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 	types := []resource.Type{
 		resource.Define("AWS::Lambda::Function", resource.Handlers[functionProperties]{
 			Create: createFunctionResource, Find: leftFunction, Update: updateFunctionResource, Delete: deleteFunctionResource,
-			Check: checkFunction, Attributes: []string{"Arn"},
+			Check: checkFunction, Attributes: []string{"Arn", "SnapStartResponse.ApplyOn", "SnapStartResponse.OptimizationStatus"},
 			Identifier: []string{"FunctionName"}, Read: readFunction, List: listFunctions, WriteOnly: []string{"Code"},
 		}),
 		resource.Define("AWS::Lambda::Permission", resource.Handlers[permissionProperties]{
@@ -223,7 +238,10 @@ func (p *functionProperties) tags(rq *resource.Request) map[string]string {
 }
 
 func functionState(rq *resource.Request, name string) resource.State {
-	return resource.State{ID: name, Attributes: map[string]any{"Arn": key{rq.Account, rq.Region, name}.arn("")}}
+	// Snapshots are made of published versions only, and here of none.
+	return resource.State{ID: name, Attributes: map[string]any{
+		"Arn": key{rq.Account, rq.Region, name}.arn(""), "SnapStartResponse.ApplyOn": api.SnapStartApplyOnNone, "SnapStartResponse.OptimizationStatus": api.SnapStartOptimizationStatusOff,
+	}}
 }
 
 func createFunctionResource(ctx context.Context, rq *resource.Request, p *functionProperties) (resource.State, error) {

@@ -24,6 +24,8 @@ type layerContentProperty struct {
 	S3Bucket        string  `cfn:"S3Bucket,required"`
 	S3Key           string  `cfn:"S3Key,required"`
 	S3ObjectVersion *string `cfn:"S3ObjectVersion"`
+
+	_ any `cfn:"S3ObjectStorageMode,refused"`
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-layerversionpermission.html

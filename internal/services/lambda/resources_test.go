@@ -86,11 +86,16 @@ func TestResources(t *testing.T) {
 		}
 	}
 
+	if bad := types["AWS::Lambda::Function"].Check(props(`{"Role": "r", "Code": {}, "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}, "DeadLetterConfig": {}}`)); len(bad) > 0 {
+		t.Errorf("what turns nothing on: %v", bad)
+	}
 	for p, want := range map[string]string{
-		`{"Role": "r", "Code": {}, "Runtime": "nodejs12.x"}`:                 "no longer supported",
-		`{"Role": "r", "Code": {"ZipFile": "x"}, "Runtime": "provided.al2"}`: "inline code is for Node.js and Python only",
-		`{"Role": "r", "Code": {"ZipFile": "x"}, "DeadLetterConfig": {}}`:    "extraneous key",
-		`{"Code": {"ZipFile": "x"}}`:                                         "required key [Role]",
+		`{"Role": "r", "Code": {}, "Runtime": "nodejs12.x"}`:                                "no longer supported",
+		`{"Role": "r", "Code": {"ZipFile": "x"}, "Runtime": "provided.al2"}`:                "inline code is for Node.js and Python only",
+		`{"Role": "r", "Code": {"ZipFile": "x"}, "DeadLetters": {}}`:                        "extraneous key",
+		`{"Role": "r", "Code": {"ZipFile": "x"}, "VpcConfig": {"SubnetIds": ["subnet-1"]}}`: "[VpcConfig] is not supported",
+		`{"Role": "r", "Code": {"SourceKMSKeyArn": "k"}}`:                                   "Code.SourceKMSKeyArn: [SourceKMSKeyArn] is not supported",
+		`{"Code": {"ZipFile": "x"}}`:                                                        "required key [Role]",
 	} {
 		bad := types["AWS::Lambda::Function"].Check(props(p))
 		if len(bad) == 0 || !strings.Contains(bad[0].String(), want) {

@@ -22,6 +22,12 @@ type groupProperties struct {
 	Tags                      []tagProperty `cfn:"Tags"`
 	LogGroupClass             *string       `cfn:"LogGroupClass,replace"`
 	DeletionProtectionEnabled *bool         `cfn:"DeletionProtectionEnabled"`
+
+	_ any `cfn:"BearerTokenAuthenticationEnabled,refused"`
+	_ any `cfn:"DataProtectionPolicy,refused"`
+	_ any `cfn:"FieldIndexPolicies,refused"`
+	_ any `cfn:"KmsKeyId,refused"`
+	_ any `cfn:"ResourcePolicyDocument,refused"`
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-logstream.html

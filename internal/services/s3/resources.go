@@ -29,7 +29,7 @@ func (s *Service) ResourceTypes() []resource.Type {
 				return makePolicy(ctx, rq, p)
 			},
 			Delete:     removePolicy,
-			Identifier: []string{"Bucket"}, Read: readPolicy,
+			Identifier: []string{"Bucket"}, Read: readPolicy, List: listPolicies,
 		}),
 	}
 }
@@ -47,6 +47,22 @@ type bucketProps struct {
 	Ownership     *ownershipProps  `cfn:"OwnershipControls"`
 	Encryption    *encryptionProps `cfn:"BucketEncryption"`
 	Tags          []tagProps       `cfn:"Tags"`
+
+	_ any `cfn:"AbacStatus,refused"`
+	_ any `cfn:"AccelerateConfiguration,refused"`
+	_ any `cfn:"AnalyticsConfigurations,refused"`
+	_ any `cfn:"BucketNamePrefix,refused"`
+	_ any `cfn:"BucketNamespace,refused"`
+	_ any `cfn:"IntelligentTieringConfigurations,refused"`
+	_ any `cfn:"InventoryConfigurations,refused"`
+	_ any `cfn:"LoggingConfiguration,refused"`
+	_ any `cfn:"MetadataConfiguration,refused"`
+	_ any `cfn:"MetadataTableConfiguration,refused"`
+	_ any `cfn:"MetricsConfigurations,refused"`
+	_ any `cfn:"NotificationConfiguration,refused"`
+	_ any `cfn:"ObjectLockConfiguration,refused"`
+	_ any `cfn:"ObjectLockEnabled,refused"`
+	_ any `cfn:"ReplicationConfiguration,refused"`
 }
 
 type tagProps struct {
@@ -103,7 +119,8 @@ type corsProps struct {
 }
 
 type lifecycleProps struct {
-	Rules []lifecycleRuleProps `cfn:"Rules,required"`
+	Rules                              []lifecycleRuleProps `cfn:"Rules,required"`
+	TransitionDefaultMinimumObjectSize *string              `cfn:"TransitionDefaultMinimumObjectSize,meaningless"`
 }
 
 type lifecycleRuleProps struct {
@@ -124,6 +141,11 @@ type lifecycleRuleProps struct {
 	TagFilters []tagProps `cfn:"TagFilters"`
 	Larger     *int64     `cfn:"ObjectSizeGreaterThan"`
 	Smaller    *int64     `cfn:"ObjectSizeLessThan"`
+
+	_ any `cfn:"NoncurrentVersionTransition,refused"`
+	_ any `cfn:"NoncurrentVersionTransitions,refused"`
+	_ any `cfn:"Transition,refused"`
+	_ any `cfn:"Transitions,refused"`
 }
 
 type ownershipProps struct {

@@ -187,3 +187,21 @@ func readPolicy(ctx context.Context, rq *resource.Request, bucket string, _ *pol
 	}
 	return p, resource.State{ID: bucket}, nil
 }
+
+// listPolicies lists the buckets that have a policy.
+func listPolicies(ctx context.Context, rq *resource.Request, _ *policyProps) (out []string, err error) {
+	buckets, err := listBuckets(ctx, rq, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range buckets {
+		p, _, err := readPolicy(ctx, rq, name, nil)
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}

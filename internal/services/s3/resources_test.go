@@ -59,6 +59,10 @@ func TestBucketResource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	calltest.Must(t, w.World, api.CreateBucket, &api.CreateBucketRequest{Bucket: new("without-policy")})
+	if ids, err := pol.List(t.Context(), rq, nil); err != nil || len(ids) != 1 || ids[0] != st.ID {
+		t.Errorf("buckets with a policy: %v, %v", ids, err)
+	}
 	w.put(t, st.ID, "index.html", "hi")
 	if res := visit(w, st.ID, "GET", "/other", st.Attributes["WebsiteURL"].(string), nil); res.StatusCode != 301 || !strings.HasPrefix(res.Header.Get("Location"), "http://example.com/") {
 		t.Errorf("%d %v", res.StatusCode, res.Header)

@@ -39,6 +39,9 @@ type secretProperties struct {
 	SecretString         *string           `cfn:"SecretString"`
 	GenerateSecretString *generateProperty `cfn:"GenerateSecretString"`
 	Tags                 []tagProperty     `cfn:"Tags"`
+
+	_ any `cfn:"ReplicaRegions,refused"`
+	_ any `cfn:"Type,refused"`
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-resourcepolicy.html

@@ -206,7 +206,7 @@ func TestResources(t *testing.T) {
 	if _, err := ty.Update(ctx, rq, st.ID, second, map[string]any{"SecretString": "plain"}); err != nil || value() != "plain" {
 		t.Errorf("update: %v", err)
 	}
-	if len(ty.Check(map[string]any{"SecretString": "a", "GenerateSecretString": map[string]any{}})) != 1 || len(ty.Check(map[string]any{"ReplicaRegions": []any{}})) != 1 {
+	if len(ty.Check(map[string]any{"SecretString": "a", "GenerateSecretString": map[string]any{}})) != 1 || len(ty.Check(map[string]any{"ReplicaRegions": []any{map[string]any{"Region": "eu-west-1"}}})) != 1 {
 		t.Error("bad properties are taken")
 	}
 	p := types["AWS::SecretsManager::ResourcePolicy"]

@@ -21,6 +21,8 @@ type parameterProperties struct {
 	Tier           *string           `cfn:"Tier"`
 	DataType       *string           `cfn:"DataType"`
 	Tags           map[string]string `cfn:"Tags"`
+
+	_ any `cfn:"Policies,refused"`
 }
 
 // ResourceTypes implements resource.Provider.
