@@ -77,6 +77,9 @@ func (p *pool) newEnvironment(provisioned bool) (*environment, error) {
 		e.done()
 		var init *engine.InitError
 		if errors.As(err, &init) {
+			if init.TimedOut { // the rest of the time was the function's
+				e.init = max(0, e.init-time.Duration(v.Timeout)*time.Second)
+			}
 			e.initFailed(init)
 			return nil, &initFailure{init, e}
 		}
@@ -337,8 +340,12 @@ func (i *initFailure) outcome(v *version, inv *invocation) outcome {
 		t = &tail{}
 		i.e.setTail(t)
 	}
-	res := i.Result(inv.id)
 	timeout := time.Duration(v.Timeout) * time.Second
+	failure := *i.InitError
+	if failure.TimedOut {
+		failure.Message = fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds())
+	}
+	res := failure.Result(inv.id)
 	i.e.began(inv)
 	i.e.report(inv, res, timeout)
 	return outcome{payload: res.Payload, failure: res.FunctionError, version: v.Version, log: t.bytes()}

@@ -204,9 +204,14 @@ func (e *environment) began(inv *invocation) {
 // initFailed tells that an initialisation failed, which in JSON the environment
 // has told itself.
 func (e *environment) initFailed(init *engine.InitError) {
-	if !e.pool.v.json() {
-		e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: %s\tError Type: %s", millis(e.init), status(init.TimedOut), init.Type)
+	if e.pool.v.json() {
+		return
 	}
+	tail := "error\tError Type: " + init.Type
+	if init.TimedOut {
+		tail = "timeout"
+	}
+	e.printf("INIT_REPORT Init Duration: %s ms\tPhase: init\tStatus: %s", millis(e.init), tail)
 }
 
 func millis(d time.Duration) string { return string(appendMillis(nil, d)) }
@@ -214,11 +219,4 @@ func millis(d time.Duration) string { return string(appendMillis(nil, d)) }
 // appendMillis appends a duration in milliseconds with two places.
 func appendMillis(b []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 2, 64)
-}
-
-func status(timedOut bool) string {
-	if timedOut {
-		return "timeout"
-	}
-	return "error"
 }

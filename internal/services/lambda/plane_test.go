@@ -218,6 +218,48 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestInitTimeout moves the clock past what the initialisation and the function have.
+func TestInitTimeout(t *testing.T) {
+	lines := make(chan string, 100)
+	st := newStand(t, func(d *Deps) { d.Tap = func(_, line string) { lines <- line } })
+	came, release := make(chan bool), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		came <- true
+		<-release
+	}))
+	defer srv.Close()
+	defer close(release)
+	st.custom(t, "f", func(in *api.CreateFunctionRequest) {
+		in.Environment = &api.Environment{Variables: map[string]string{"CALL_INIT": srv.URL}}
+	})
+	done := make(chan *api.InvocationResponse)
+	go func() {
+		out, err := st.invoke("f", `{}`)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- out
+	}()
+	<-came
+	st.Clock.Advance(initPhase + 3*time.Second)
+	out := <-done
+	if out.FunctionError == nil || !strings.Contains(string(out.Payload), "Error: Task timed out after 3.00 seconds") {
+		t.Errorf("answer: %s", out.Payload)
+	}
+	const report = "Duration: 3000.00 ms\tBilled Duration: 13000 ms\tMemory Size: 128 MB\tMax Memory Used: 0 MB\tInit Duration: 10000.00 ms\tStatus: timeout\n"
+	if l := logTail(t, out); !strings.Contains(l, report) {
+		t.Errorf("log: %q", l)
+	}
+	for l := range lines {
+		if strings.HasPrefix(l, "INIT_REPORT") {
+			if l != "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout" {
+				t.Errorf("log: %q", l)
+			}
+			break
+		}
+	}
+}
+
 func requestID(log string) string {
 	_, rest, _ := strings.Cut(log, "RequestId: ")
 	id, _, _ := strings.Cut(rest, " ")
