@@ -1,5 +1,6 @@
 // Package jsonpath is Jayway's JSONPath, as API Gateway has it: names, indexes,
-// slices, unions, wildcards, descendants, filters and functions. It reads values of
+// slices, unions, wildcards, descendants, filters and functions, but for append(),
+// concat() and functions of several paths, which are errors. It reads values of
 // package vtl.
 // https://github.com/json-path/JsonPath
 package jsonpath
