@@ -42,6 +42,8 @@
 //   - Macros run while the operation is asked for, which answers what they did wrong;
 //     on AWS the stack or change set fails with the same words. No template may ask
 //     for a macro in what another macro returned.
+//   - A value that an AllowedPattern with look-aheads or back references needs more than
+//     a second for does not match it. Simpler patterns take linear time.
 //   - Change sets have no events: what is wrong with one is answered when it is asked for.
 //   - RollbackStack and ContinueUpdateRollback go on with the operation that failed, under
 //     an operation id of their own in its events.
