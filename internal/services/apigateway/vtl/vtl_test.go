@@ -193,7 +193,7 @@ func TestLimits(t *testing.T) {
 	for _, src := range []string{
 		"#foreach($x in [1..1001])#end", "#set($x = [1..999999999])", nested,
 		"#set($x='aaaaaaaaaa')#foreach($i in [1..100])#set($x = $x + $x)#end", "#set($x='a')#foreach($i in [1..100])#set($x = \"$x$x\")#end",
-		"#macro(f)#f()#end#f()", "#define($d)$d#end$d", "#set($e = '#evaluate($e)')#evaluate($e)",
+		"#macro(f)#f()#end#f()", `#macro(f $x)$x#f("$x$x")#end#f('y')`, "#set($a=[1])#foreach($i in [1..60])#set($a = [$a,$a])#end$a.hashCode()", "#define($d)$d#end$d", "#set($e = '#evaluate($e)')#evaluate($e)",
 		"#set($x='aaaaaaaaaa')#foreach($i in [1..20])#set($x = $x.replaceAll('a', $x))#end", "#set($x='ab')#foreach($i in [1..100])#set($x = $x.repeat(1000))#end",
 		"#set($l=[1])#foreach($i in [1..100])#set($j = $l.addAll($l))#end", "#set($l=[1])#foreach($i in [1..100])#set($l = [$l,$l])#end$l",
 		"#set($a=[1])#set($b=[1])#foreach($i in [1..60])#set($a = [$a,$a])#set($b = [$b,$b])#end#if($a == $b)#end",
