@@ -116,10 +116,11 @@ func (g sampler) text(shape int) string {
 
 // overrides complete samples where a room asks for more than the model does.
 var overrides = map[string]func(in any){
-	"cloudformation:DeleteChangeSet":   needsStack,
-	"cloudformation:DescribeChangeSet": needsStack,
-	"cloudformation:ExecuteChangeSet":  needsStack,
-	"cloudformation:GetTemplate":       needsStack,
+	"cloudformation:DeleteChangeSet":        needsStack,
+	"cloudformation:DescribeChangeSet":      needsStack,
+	"cloudformation:DescribeChangeSetHooks": needsStack,
+	"cloudformation:ExecuteChangeSet":       needsStack,
+	"cloudformation:GetTemplate":            needsStack,
 	"dynamodb:TransactWriteItems": func(in any) {
 		in.(*dynamodb.TransactWriteItemsInput).TransactItems[0].Delete = &dynamodb.Delete{
 			TableName: new("sample"), Key: map[string]dynamodb.AttributeValue{"pk": {S: new("sample")}},
