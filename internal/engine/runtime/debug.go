@@ -119,7 +119,7 @@ func (d *Debugger) trace(proc sandbox.Process, program string) (*tracer, error) 
 		if err != nil {
 			t.end()
 			_ = cmd.Wait()
-			return nil, fmt.Errorf("Delve cannot attach to the function: %s", strings.TrimSpace(said.String()))
+			return nil, fmt.Errorf("attaching Delve to the function: %s", strings.TrimSpace(said.String()))
 		}
 	}
 	go func() {

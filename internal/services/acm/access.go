@@ -50,7 +50,7 @@ func onCertificate[I any](s *Service, action string, of func(*I) (arn *string, k
 			return []call.Need{n}, nil // the operation refuses it
 		}
 		err = s.d.Store.View(ctx, func(r data.Reader) error {
-			c, err := get[certificate](r, a.certificate(id))
+			c, err := data.Load[certificate](r, a.certificate(id))
 			if err != nil || c == nil {
 				return err
 			}

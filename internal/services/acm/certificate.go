@@ -78,7 +78,7 @@ func (s *Service) importCertificate(ctx context.Context, rq *call.Authorized, in
 		}
 		c.Body, c.Chain, c.Key, c.Issued, c.NotAfter = m.body, m.chain, sealed, rq.Time(), m.leaf.NotAfter
 		c.Domain, c.Names = subjectNames(m.leaf)
-		return put(t, a.certificate(id), c)
+		return data.Save(t, a.certificate(id), c)
 	})
 	s.pairs.Delete(a.arn(id))
 	return &api.ImportCertificateResponse{CertificateArn: new(a.arn(id))}, err

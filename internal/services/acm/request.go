@@ -178,22 +178,22 @@ func (s *Service) requestCertificate(ctx context.Context, rq *call.Authorized, i
 				c.ID = cmp.Or(id, c.ID)
 				return err
 			}
-			if err := put(t, a.token(token), &request{recordVersion, c.ID, hash, rq.Time()}); err != nil {
+			if err := data.Save(t, a.token(token), &request{recordVersion, c.ID, hash, rq.Time()}); err != nil {
 				return err
 			}
 		}
-		return put(t, a.certificate(c.ID), c)
+		return data.Save(t, a.certificate(c.ID), c)
 	})
 	return &api.RequestCertificateResponse{CertificateArn: new(a.arn(c.ID))}, err
 }
 
 // asked returns the certificate that a token was used for already.
 func asked(r data.Reader, a area, token, hash string, now time.Time) (string, error) {
-	was, err := get[request](r, a.token(token))
+	was, err := data.Load[request](r, a.token(token))
 	if err != nil || was == nil || now.After(was.At.Add(tokenLife)) || was.Hash != hash {
 		return "", err
 	}
-	c, err := get[certificate](r, a.certificate(was.ID))
+	c, err := data.Load[certificate](r, a.certificate(was.ID))
 	if err != nil || c == nil {
 		return "", err
 	}
@@ -241,7 +241,7 @@ func (s *Service) renew(ctx context.Context, a area, id string) (c *certificate,
 		if err := s.issue(c, leaf.PublicKey); err != nil {
 			return err
 		}
-		return put(t, a.certificate(id), c)
+		return data.Save(t, a.certificate(id), c)
 	})
 	return c, err
 }

@@ -1,8 +1,6 @@
 package acm
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -67,29 +65,9 @@ func locate(s string) (area, string, error) {
 }
 
 func load(r data.Reader, a area, id string) (*certificate, error) {
-	c, err := get[certificate](r, a.certificate(id))
+	c, err := data.Load[certificate](r, a.certificate(id))
 	if err == nil && c == nil {
 		err = api.ResourceNotFoundException("Could not find certificate %s.", a.arn(id))
 	}
 	return c, err
-}
-
-func get[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	if err := json.Unmarshal(b, v); err != nil {
-		return nil, fmt.Errorf("record %q: %w", key, err)
-	}
-	return v, nil
-}
-
-func put(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
 }

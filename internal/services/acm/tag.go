@@ -61,7 +61,7 @@ func (s *Service) retag(ctx context.Context, rq *call.Authorized, arn *string, f
 		if len(c.Tags) > tags.MaxPerResource {
 			return api.TooManyTagsException("A certificate can have at most %d tags.", tags.MaxPerResource)
 		}
-		return put(t, a.certificate(id), c)
+		return data.Save(t, a.certificate(id), c)
 	})
 }
 

@@ -34,7 +34,7 @@ const rolePath = "/cloudwatchRoleArn"
 func (s *Service) getAccount(ctx context.Context, rq *call.Authorized, _ *api.GetAccountRequest) (*api.Account, error) {
 	acc := new(accountSettings)
 	err := s.store.View(ctx, func(r data.Reader) error {
-		got, err := load[accountSettings](r, areaOf(rq).settings())
+		got, err := data.Load[accountSettings](r, areaOf(rq).settings())
 		if got != nil {
 			acc = got
 		}
@@ -62,7 +62,7 @@ func (s *Service) updateAccount(ctx context.Context, rq *call.Authorized, in *ap
 	e := edits{"replace " + rolePath: text(role), "add " + rolePath: text(role), "remove " + rolePath: func(_, _ string) error { *role = ""; return nil }}
 	key := areaOf(rq).settings()
 	err := s.store.View(ctx, func(r data.Reader) error {
-		got, err := load[accountSettings](r, key)
+		got, err := data.Load[accountSettings](r, key)
 		if got != nil {
 			*role = got.Role
 		}
@@ -78,7 +78,7 @@ func (s *Service) updateAccount(ctx context.Context, rq *call.Authorized, in *ap
 		return nil, err
 	}
 	acc.Role = *role
-	err = s.store.Update(ctx, func(t data.Txn) error { return save(t, key, acc) })
+	err = s.store.Update(ctx, func(t data.Txn) error { return data.Save(t, key, acc) })
 	return s.account(acc), err
 }
 

@@ -35,7 +35,7 @@ func (k *apiKey) answer(value bool) *api.ApiKey {
 }
 
 func loadKey(r data.Reader, a area, id string) (*apiKey, error) {
-	k, err := load[apiKey](r, a.apiKey(id))
+	k, err := data.Load[apiKey](r, a.apiKey(id))
 	if err == nil && k == nil {
 		err = api.NotFoundException("Invalid API Key identifier specified")
 	}
@@ -81,7 +81,7 @@ func (s *Service) createApiKey(ctx context.Context, rq *call.Authorized, in *api
 		k.Value = s.ids.Of(ids.Alnum, 40)
 	}
 	err = s.store.Update(ctx, func(t data.Txn) error {
-		all, err := list[apiKey](t, a.apiKeys())
+		all, err := data.LoadAll[apiKey](t, a.apiKeys())
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (s *Service) createApiKey(ctx context.Context, rq *call.Authorized, in *api
 				return err
 			}
 		}
-		return save(t, a.apiKey(k.ID), k)
+		return data.Save(t, a.apiKey(k.ID), k)
 	})
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (s *Service) getApiKey(ctx context.Context, rq *call.Authorized, in *api.Ge
 func (s *Service) getApiKeys(ctx context.Context, rq *call.Authorized, in *api.GetApiKeysRequest) (*api.ApiKeys, error) {
 	out := &api.ApiKeys{}
 	err := s.store.View(ctx, func(r data.Reader) error {
-		all, err := list[apiKey](r, areaOf(rq).apiKeys())
+		all, err := data.LoadAll[apiKey](r, areaOf(rq).apiKeys())
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (s *Service) updateApiKey(ctx context.Context, rq *call.Authorized, in *api
 		}
 		k.Updated = millis(rq.Time())
 		out = k.answer(false)
-		return save(t, a.apiKey(k.ID), k)
+		return data.Save(t, a.apiKey(k.ID), k)
 	})
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (s *Service) deleteApiKey(ctx context.Context, rq *call.Authorized, in *api
 		if _, err := loadKey(t, a, *in.ApiKey); err != nil {
 			return err
 		}
-		plans, err := list[usagePlan](t, a.plans())
+		plans, err := data.LoadAll[usagePlan](t, a.plans())
 		if err != nil {
 			return err
 		}

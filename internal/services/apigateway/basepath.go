@@ -85,7 +85,7 @@ func loadMapping(r data.Reader, a area, name, path string) (*basePath, error) {
 	if _, err := loadDomain(r, a, name); err != nil {
 		return nil, err
 	}
-	m, err := load[basePath](r, a.mapping(name, path))
+	m, err := data.Load[basePath](r, a.mapping(name, path))
 	if err == nil && m == nil {
 		err = api.NotFoundException("Invalid base path mapping identifier specified")
 	}
@@ -120,13 +120,13 @@ func (s *Service) createBasePathMapping(ctx context.Context, rq *call.Authorized
 		if err := checkTarget(t, a, m); err != nil {
 			return err
 		}
-		if was, err := load[basePath](t, a.mapping(name, m.Path)); err != nil || was != nil {
+		if was, err := data.Load[basePath](t, a.mapping(name, m.Path)); err != nil || was != nil {
 			if err == nil {
 				err = api.ConflictException("Base path already exists for this domain name")
 			}
 			return err
 		}
-		return save(t, a.mapping(name, m.Path), m)
+		return data.Save(t, a.mapping(name, m.Path), m)
 	})
 	return m.answer(), err
 }
@@ -160,7 +160,7 @@ func (s *Service) getBasePathMappings(ctx context.Context, rq *call.Authorized, 
 		if _, err := loadDomain(r, a, name); err != nil {
 			return err
 		}
-		all, err := list[basePath](r, a.mappings(name))
+		all, err := data.LoadAll[basePath](r, a.mappings(name))
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (s *Service) updateBasePathMapping(ctx context.Context, rq *call.Authorized
 			return err
 		}
 		if m.Path != path {
-			if was, err := load[basePath](t, a.mapping(name, m.Path)); err != nil || was != nil {
+			if was, err := data.Load[basePath](t, a.mapping(name, m.Path)); err != nil || was != nil {
 				if err == nil {
 					err = api.ConflictException("Base path already exists for this domain name")
 				}
@@ -210,7 +210,7 @@ func (s *Service) updateBasePathMapping(ctx context.Context, rq *call.Authorized
 			}
 		}
 		out = m.answer()
-		return save(t, a.mapping(name, m.Path), m)
+		return data.Save(t, a.mapping(name, m.Path), m)
 	})
 	return out, err
 }

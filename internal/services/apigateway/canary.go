@@ -44,7 +44,7 @@ func (c *canary) check() error {
 
 // checkCanaryDeployment checks that a canary's deployment exists.
 func checkCanaryDeployment(r data.Reader, a area, id, dep string) error {
-	if d, err := load[deployment](r, a.deployment(id, dep)); d != nil || err != nil {
+	if d, err := data.Load[deployment](r, a.deployment(id, dep)); d != nil || err != nil {
 		return err
 	}
 	return api.BadRequestException("Deployment id does not exist")

@@ -55,7 +55,7 @@ func (c *clientCertificate) answer() *api.ClientCertificate {
 }
 
 func loadCertificate(r data.Reader, a area, id string) (*clientCertificate, error) {
-	c, err := load[clientCertificate](r, a.clientCertificate(id))
+	c, err := data.Load[clientCertificate](r, a.clientCertificate(id))
 	if err == nil && c == nil {
 		err = api.NotFoundException("Invalid Client Certificate identifier specified")
 	}
@@ -74,7 +74,7 @@ func (s *Service) generateClientCertificate(ctx context.Context, rq *call.Author
 	if err := s.mint(a, c); err != nil {
 		return nil, err
 	}
-	err := s.store.Update(ctx, func(t data.Txn) error { return save(t, a.clientCertificate(c.ID), c) })
+	err := s.store.Update(ctx, func(t data.Txn) error { return data.Save(t, a.clientCertificate(c.ID), c) })
 	return c.answer(), err
 }
 
@@ -92,7 +92,7 @@ func (s *Service) getClientCertificate(ctx context.Context, rq *call.Authorized,
 func (s *Service) getClientCertificates(ctx context.Context, rq *call.Authorized, in *api.GetClientCertificatesRequest) (*api.ClientCertificates, error) {
 	out := &api.ClientCertificates{Items: []api.ClientCertificate{}}
 	err := s.store.View(ctx, func(r data.Reader) error {
-		all, err := list[clientCertificate](r, areaOf(rq).clientCertificates())
+		all, err := data.LoadAll[clientCertificate](r, areaOf(rq).clientCertificates())
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (s *Service) updateClientCertificate(ctx context.Context, rq *call.Authoriz
 			return err
 		}
 		out = c.answer()
-		return save(t, a.clientCertificate(c.ID), c)
+		return data.Save(t, a.clientCertificate(c.ID), c)
 	})
 	return out, err
 }
@@ -127,7 +127,7 @@ func (s *Service) deleteClientCertificate(ctx context.Context, rq *call.Authoriz
 		if _, err := loadCertificate(t, a, id); err != nil {
 			return err
 		}
-		stages, err := list[stage](t, a.key("stage"))
+		stages, err := data.LoadAll[stage](t, a.key("stage"))
 		if err != nil {
 			return err
 		}

@@ -52,16 +52,16 @@ func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in 
 		if err := d.Ready(); err != nil {
 			return faultOf(err)
 		}
-		if err := save(t, a.snapshot(id, dep.ID), d); err != nil {
+		if err := data.Save(t, a.snapshot(id, dep.ID), d); err != nil {
 			return err
 		}
-		if err := save(t, a.deployment(id, dep.ID), dep); err != nil {
+		if err := data.Save(t, a.deployment(id, dep.ID), dep); err != nil {
 			return err
 		}
 		if name == "" {
 			return nil
 		}
-		st, err := load[stage](t, a.stage(id, name))
+		st, err := data.Load[stage](t, a.stage(id, name))
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (s *Service) createDeployment(ctx context.Context, rq *call.Authorized, in 
 		if in.Variables != nil {
 			st.Variables = in.Variables
 		}
-		return save(t, a.stage(id, name), st)
+		return data.Save(t, a.stage(id, name), st)
 	})
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (s *Service) getDeployment(ctx context.Context, rq *call.Authorized, in *ap
 		if !slices.Contains(in.Embed, "apisummary") {
 			return nil
 		}
-		d, err := load[definition.API](r, a.snapshot(*in.RestApiId, dep.ID))
+		d, err := data.Load[definition.API](r, a.snapshot(*in.RestApiId, dep.ID))
 		if err != nil || d == nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (s *Service) getDeployments(ctx context.Context, rq *call.Authorized, in *a
 		if _, err := loadAPI(r, a, *in.RestApiId); err != nil {
 			return err
 		}
-		all, err := list[deployment](r, a.deployments(*in.RestApiId))
+		all, err := data.LoadAll[deployment](r, a.deployments(*in.RestApiId))
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (s *Service) updateDeployment(ctx context.Context, rq *call.Authorized, in 
 			return err
 		}
 		out = dep.answer()
-		return save(t, a.deployment(*in.RestApiId, dep.ID), dep)
+		return data.Save(t, a.deployment(*in.RestApiId, dep.ID), dep)
 	})
 	return out, err
 }
@@ -174,7 +174,7 @@ func (s *Service) deleteDeployment(ctx context.Context, rq *call.Authorized, in 
 		if err != nil {
 			return err
 		}
-		stages, err := list[stage](t, a.stages(id))
+		stages, err := data.LoadAll[stage](t, a.stages(id))
 		if err != nil {
 			return err
 		}

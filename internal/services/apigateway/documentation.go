@@ -53,7 +53,7 @@ func loadParts(r data.Reader, a area, id string) (*documentation, error) {
 	if _, err := loadAPI(r, a, id); err != nil {
 		return nil, err
 	}
-	d, err := load[documentation](r, a.parts(id))
+	d, err := data.Load[documentation](r, a.parts(id))
 	if err == nil && d == nil {
 		d = &documentation{V: 1}
 	}
@@ -72,7 +72,7 @@ func (d *documentation) find(id *string) (*definition.Part, error) {
 // addParts puts parts into the documentation of an API. Of two that stand at the
 // same place, the new one stays, with the old one's id.
 func addParts(t data.Txn, a area, id string, parts []definition.Part, overwrite bool) (ids []string, err error) {
-	d, err := load[documentation](t, a.parts(id))
+	d, err := data.Load[documentation](t, a.parts(id))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func addParts(t data.Txn, a area, id string, parts []definition.Part, overwrite 
 	if overwrite {
 		d.Parts = fresh
 	}
-	return ids, save(t, a.parts(id), d)
+	return ids, data.Save(t, a.parts(id), d)
 }
 
 // document changes the documentation of an API, unless f fails.
@@ -119,7 +119,7 @@ func (s *Service) document(ctx context.Context, rq *call.Authorized, id *string,
 		if err := f(d); err != nil {
 			return faultOf(err)
 		}
-		return save(t, a.parts(*id), d)
+		return data.Save(t, a.parts(*id), d)
 	})
 }
 

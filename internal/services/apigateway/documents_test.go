@@ -102,7 +102,7 @@ func (w *world) imported(t *testing.T, body []byte) (id string) {
 				m.Integration = &definition.Integration{Type: definition.Mock}
 			}
 		}
-		return save(txn, a.definition(*x.Id), d)
+		return data.Save(txn, a.definition(*x.Id), d)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func loadDocVersion(r data.Reader, a area, id, version string) (*documentation, 
 	if _, err := loadAPI(r, a, id); err != nil {
 		return nil, err
 	}
-	d, err := load[documentation](r, a.docVersion(id, version))
+	d, err := data.Load[documentation](r, a.docVersion(id, version))
 	if err == nil && d == nil {
 		err = api.NotFoundException("Invalid Documentation version specified")
 	}
@@ -80,11 +80,11 @@ func (s *Service) createDocumentationVersion(ctx context.Context, rq *call.Autho
 				return err
 			}
 			st.Documentation, st.Updated = version, d.Created
-			if err := save(t, a.stage(id, st.Name), st); err != nil {
+			if err := data.Save(t, a.stage(id, st.Name), st); err != nil {
 				return err
 			}
 		}
-		return save(t, a.docVersion(id, version), d)
+		return data.Save(t, a.docVersion(id, version), d)
 	})
 	return out, err
 }
@@ -106,7 +106,7 @@ func (s *Service) getDocumentationVersions(ctx context.Context, rq *call.Authori
 		if _, err := loadAPI(r, a, *in.RestApiId); err != nil {
 			return err
 		}
-		all, err := list[documentation](r, a.docVersions(*in.RestApiId))
+		all, err := data.LoadAll[documentation](r, a.docVersions(*in.RestApiId))
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (s *Service) updateDocumentationVersion(ctx context.Context, rq *call.Autho
 			return err
 		}
 		out = d.answer()
-		return save(t, a.docVersion(*in.RestApiId, d.Version), d)
+		return data.Save(t, a.docVersion(*in.RestApiId, d.Version), d)
 	})
 	return out, err
 }
@@ -142,7 +142,7 @@ func (s *Service) deleteDocumentationVersion(ctx context.Context, rq *call.Autho
 		if err != nil {
 			return err
 		}
-		stages, err := list[stage](t, a.stages(id))
+		stages, err := data.LoadAll[stage](t, a.stages(id))
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (a area) mapping(name, path string) []byte { return a.domainKey("mapping", 
 func (a area) mappings(name string) []byte      { return a.domainKey("mapping", name) }
 func (a area) domainARN(name string) string     { return resourceARN(a.region, "/domainnames/"+name) }
 func loadDomain(r data.Reader, a area, name string) (*domainName, error) {
-	x, err := load[domainName](r, a.domain(name))
+	x, err := data.Load[domainName](r, a.domain(name))
 	if err == nil && x == nil {
 		err = api.NotFoundException("Invalid domain name identifier specified")
 	}
@@ -256,7 +256,7 @@ func (s *Service) createDomainName(ctx context.Context, rq *call.Authorized, in 
 	if d := s.domains.Find(x.Name); d != nil && d.Name == x.Name { // names are unique among all accounts
 		return nil, api.BadRequestException("The domain name you provided already exists.")
 	}
-	if err := s.store.Update(ctx, func(t data.Txn) error { return save(t, a.domain(x.Name), x) }); err != nil {
+	if err := s.store.Update(ctx, func(t data.Txn) error { return data.Save(t, a.domain(x.Name), x) }); err != nil {
 		return nil, err
 	}
 	return x.answer(a, rq.Incoming()), s.publishDomain(ctx, a, x.Name)
@@ -266,7 +266,7 @@ func (s *Service) createDomainName(ctx context.Context, rq *call.Authorized, in 
 func (s *Service) publishDomain(ctx context.Context, a area, name string) error {
 	var d *domain.Domain
 	err := s.store.View(context.WithoutCancel(ctx), func(r data.Reader) error {
-		x, err := load[domainName](r, a.domain(name))
+		x, err := data.Load[domainName](r, a.domain(name))
 		if err != nil || x == nil {
 			return err
 		}
@@ -299,7 +299,7 @@ func (s *Service) reachable(r data.Reader, a area, x *domainName) (*domain.Domai
 			return nil, err
 		}
 	}
-	all, err := list[basePath](r, a.mappings(x.Name))
+	all, err := data.LoadAll[basePath](r, a.mappings(x.Name))
 	for _, m := range all {
 		d.Mappings = append(d.Mappings, domain.Mapping{Path: m.Path, API: m.API, Stage: m.Stage})
 	}
@@ -319,7 +319,7 @@ func (s *Service) publishDomains(ctx context.Context) error {
 				continue
 			}
 			a := area{parts[1], parts[2]}
-			x, err := load[domainName](r, p.Key)
+			x, err := data.Load[domainName](r, p.Key)
 			if err != nil {
 				return err
 			}
@@ -364,7 +364,7 @@ func (s *Service) getDomainNames(ctx context.Context, rq *call.Authorized, in *a
 	a := areaOf(rq)
 	out := &api.DomainNames{}
 	err := s.store.View(ctx, func(r data.Reader) error {
-		all, err := list[domainName](r, a.domainKey("name"))
+		all, err := data.LoadAll[domainName](r, a.domainKey("name"))
 		if err != nil {
 			return err
 		}
@@ -454,7 +454,7 @@ func (s *Service) updateDomainName(ctx context.Context, rq *call.Authorized, in 
 		if _, err := loadDomain(t, a, name); err != nil {
 			return err
 		}
-		return save(t, a.domain(name), x)
+		return data.Save(t, a.domain(name), x)
 	})
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (s *Service) getExport(ctx context.Context, rq *call.Authorized, in *api.Ge
 		if err != nil {
 			return err
 		}
-		d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
+		d, err := data.Load[definition.API](r, a.snapshot(id, st.Deployment))
 		if err != nil {
 			return err
 		}

@@ -144,10 +144,10 @@ func (s *Service) putRestApi(ctx context.Context, rq *call.Authorized, in *api.P
 		}
 		x.Warnings = doc.Warnings
 		out = x.answer(is)
-		if err := save(t, a.api(x.ID), x); err != nil {
+		if err := data.Save(t, a.api(x.ID), x); err != nil {
 			return err
 		}
-		return save(t, a.definition(x.ID), is)
+		return data.Save(t, a.definition(x.ID), is)
 	})
 	return out, err
 }

@@ -90,7 +90,7 @@ func (s *Service) importApiKeys(ctx context.Context, rq *call.Authorized, in *ap
 	a, now, out := areaOf(rq), millis(rq.Time()), &api.ApiKeyIds{}
 	err = s.store.Update(ctx, func(t data.Txn) error {
 		*out = api.ApiKeyIds{Ids: []string{}, Warnings: []string{}}
-		all, err := list[apiKey](t, a.apiKeys())
+		all, err := data.LoadAll[apiKey](t, a.apiKeys())
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (s *Service) importApiKeys(ctx context.Context, rq *call.Authorized, in *ap
 			}
 			k := &apiKey{V: 1, ID: s.ids.Of(ids.LowerAlnum, 10), Value: row.value, Name: row.name, Description: row.description, Enabled: row.enabled, Created: now, Updated: now}
 			if err == nil {
-				if err = save(t, a.apiKey(k.ID), k); err != nil {
+				if err = data.Save(t, a.apiKey(k.ID), k); err != nil {
 					return err
 				}
 				out.Ids, taken[k.Value] = append(out.Ids, k.ID), true

@@ -145,7 +145,7 @@ func (st *stage) checkJournal(r data.Reader, a area, ops []api.PatchOperation) e
 	if !wanted {
 		return nil
 	}
-	acc, err := load[accountSettings](r, a.settings())
+	acc, err := data.Load[accountSettings](r, a.settings())
 	if err == nil && (acc == nil || acc.Role == "") {
 		err = api.BadRequestException("CloudWatch Logs role ARN must be set in account settings to enable logging")
 	}
@@ -202,7 +202,7 @@ func (s *Service) writer(a area) func(context.Context) (call.As, bool) {
 	return func(ctx context.Context) (call.As, bool) {
 		var acc *accountSettings
 		err := s.store.View(ctx, func(r data.Reader) (err error) {
-			acc, err = load[accountSettings](r, a.settings())
+			acc, err = data.Load[accountSettings](r, a.settings())
 			return err
 		})
 		if err != nil || acc == nil || acc.Role == "" {

@@ -38,7 +38,7 @@ func (s *Service) publishKeys(ctx context.Context, a area) error {
 	ring, byID := keyring{}, map[string]*liveKey{}
 	err := s.store.View(context.WithoutCancel(ctx), func(r data.Reader) error {
 		clear(ring)
-		keys, err := list[apiKey](r, a.apiKeys())
+		keys, err := data.LoadAll[apiKey](r, a.apiKeys())
 		if err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (s *Service) publishKeys(ctx context.Context, a area) error {
 			x := &liveKey{id: k.ID, enabled: k.Enabled, plans: map[planned]*usagePlan{}, stages: k.Stages}
 			ring[k.Value], byID[k.ID] = x, x
 		}
-		plans, err := list[usagePlan](r, a.plans())
+		plans, err := data.LoadAll[usagePlan](r, a.plans())
 		if err != nil {
 			return err
 		}

@@ -150,7 +150,7 @@ func (s *Service) publish(ctx context.Context, a area, id string) error {
 	// The change is in the store already: it goes live whether or not who made it
 	// still waits.
 	err := s.store.View(context.WithoutCancel(ctx), func(r data.Reader) error {
-		api, err := load[restAPI](r, a.api(id))
+		api, err := data.Load[restAPI](r, a.api(id))
 		if exists = api != nil; err != nil || !exists {
 			return err
 		}
@@ -204,7 +204,7 @@ func (s *Service) compileStage(r data.Reader, a area, id string, st *stage, was 
 		was = new(liveStage)
 	}
 	one := func(st *stage, canary bool) (*liveStage, error) {
-		d, err := load[definition.API](r, a.snapshot(id, st.Deployment))
+		d, err := data.Load[definition.API](r, a.snapshot(id, st.Deployment))
 		switch {
 		case err != nil:
 			return nil, err

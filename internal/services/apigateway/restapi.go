@@ -162,10 +162,10 @@ func (s *Service) saveNew(ctx context.Context, rq *call.Authorized, x *restAPI, 
 				return err
 			}
 		}
-		if err := save(t, a.api(x.ID), x); err != nil {
+		if err := data.Save(t, a.api(x.ID), x); err != nil {
 			return err
 		}
-		return save(t, a.definition(x.ID), d)
+		return data.Save(t, a.definition(x.ID), d)
 	})
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func (s *Service) getRestApis(ctx context.Context, rq *call.Authorized, in *api.
 	a := areaOf(rq)
 	out := &api.RestApis{}
 	err := s.store.View(ctx, func(r data.Reader) error {
-		all, err := list[restAPI](r, a.apis())
+		all, err := data.LoadAll[restAPI](r, a.apis())
 		if err != nil {
 			return err
 		}
@@ -296,10 +296,10 @@ func (s *Service) updateRestApi(ctx context.Context, rq *call.Authorized, in *ap
 			return err
 		}
 		out = x.answer(d)
-		if err := save(t, a.api(x.ID), x); err != nil {
+		if err := data.Save(t, a.api(x.ID), x); err != nil {
 			return err
 		}
-		return save(t, a.definition(x.ID), d)
+		return data.Save(t, a.definition(x.ID), d)
 	})
 	return out, err
 }

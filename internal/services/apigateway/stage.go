@@ -85,7 +85,7 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 		if _, err := loadDeployment(t, a, *in.RestApiId, st.Deployment); err != nil {
 			return err
 		}
-		old, err := load[stage](t, a.stage(*in.RestApiId, st.Name))
+		old, err := data.Load[stage](t, a.stage(*in.RestApiId, st.Name))
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (s *Service) createStage(ctx context.Context, rq *call.Authorized, in *api.
 				return err
 			}
 		}
-		return save(t, a.stage(*in.RestApiId, st.Name), st)
+		return data.Save(t, a.stage(*in.RestApiId, st.Name), st)
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (s *Service) getStages(ctx context.Context, rq *call.Authorized, in *api.Ge
 		if _, err := loadAPI(r, a, *in.RestApiId); err != nil {
 			return err
 		}
-		all, err := list[stage](r, a.stages(*in.RestApiId))
+		all, err := data.LoadAll[stage](r, a.stages(*in.RestApiId))
 		for _, st := range all {
 			if in.DeploymentId == nil || *in.DeploymentId == st.Deployment {
 				out.Item = append(out.Item, *st.answer())
@@ -158,7 +158,7 @@ func (s *Service) updateStage(ctx context.Context, rq *call.Authorized, in *api.
 		st.Updated = millis(rq.Time())
 		out = st.answer()
 		st.cacheChanged(&was, out)
-		return save(t, a.stage(id, st.Name), st)
+		return data.Save(t, a.stage(id, st.Name), st)
 	})
 	if err != nil {
 		return nil, err

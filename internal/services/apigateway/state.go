@@ -2,8 +2,6 @@ package apigateway
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -179,48 +177,12 @@ func apiOf(key []byte) (a area, id string, ok bool) {
 // everything is the prefix of all keys of the room.
 func everything() []byte { return data.Key("apigateway") }
 
-func load[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	if err := json.Unmarshal(b, v); err != nil {
-		return nil, fmt.Errorf("record %q: %w", key, err)
-	}
-	return v, nil
-}
-
-func save(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
-}
-
-// list loads the records below a prefix.
-func list[T any](r data.Reader, prefix []byte) ([]*T, error) {
-	var all []*T
-	for p, err := range r.Scan(prefix, data.PrefixEnd(prefix), false) {
-		if err != nil {
-			return nil, err
-		}
-		v := new(T)
-		if err := json.Unmarshal(p.Value, v); err != nil {
-			return nil, fmt.Errorf("record %q: %w", p.Key, err)
-		}
-		all = append(all, v)
-	}
-	return all, nil
-}
-
 func noAPI(a area, id string) error {
 	return api.NotFoundException("Invalid API identifier specified %s:%s", a.account, id)
 }
 
 func loadAPI(r data.Reader, a area, id string) (*restAPI, error) {
-	x, err := load[restAPI](r, a.api(id))
+	x, err := data.Load[restAPI](r, a.api(id))
 	if err == nil && x == nil {
 		err = noAPI(a, id)
 	}
@@ -228,7 +190,7 @@ func loadAPI(r data.Reader, a area, id string) (*restAPI, error) {
 }
 
 func loadDefinition(r data.Reader, a area, id string) (*definition.API, error) {
-	d, err := load[definition.API](r, a.definition(id))
+	d, err := data.Load[definition.API](r, a.definition(id))
 	if err == nil && d == nil {
 		err = noAPI(a, id)
 	}
@@ -239,7 +201,7 @@ func loadStage(r data.Reader, a area, id, name string) (*stage, error) {
 	if _, err := loadAPI(r, a, id); err != nil {
 		return nil, err
 	}
-	x, err := load[stage](r, a.stage(id, name))
+	x, err := data.Load[stage](r, a.stage(id, name))
 	if err == nil && x == nil {
 		err = api.NotFoundException("Invalid stage identifier specified")
 	}
@@ -250,7 +212,7 @@ func loadDeployment(r data.Reader, a area, id, dep string) (*deployment, error) 
 	if _, err := loadAPI(r, a, id); err != nil {
 		return nil, err
 	}
-	x, err := load[deployment](r, a.deployment(id, dep))
+	x, err := data.Load[deployment](r, a.deployment(id, dep))
 	if err == nil && x == nil {
 		err = api.NotFoundException("Invalid Deployment identifier specified")
 	}
@@ -280,7 +242,7 @@ func (s *Service) edit(ctx context.Context, rq *call.Authorized, id string, f fu
 		if err := f(d); err != nil {
 			return faultOf(err)
 		}
-		return save(t, a.definition(id), d)
+		return data.Save(t, a.definition(id), d)
 	})
 }
 

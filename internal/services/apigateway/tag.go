@@ -61,7 +61,7 @@ func (s *Service) changeTags(ctx context.Context, rq *call.Authorized, resource 
 		})
 	}
 	return s.store.Update(ctx, func(t data.Txn) error {
-		return do(t, func(key []byte, v any) error { return save(t, key, v) })
+		return do(t, func(key []byte, v any) error { return data.Save(t, key, v) })
 	})
 }
 

@@ -91,7 +91,7 @@ func (s *Service) use(ctx context.Context, id usageID, f func(*usage) bool) erro
 	x := u.all[id]
 	if x == nil {
 		err := s.store.View(ctx, func(r data.Reader) (err error) {
-			x, err = load[usage](r, id.record())
+			x, err = data.Load[usage](r, id.record())
 			return err
 		})
 		if err != nil {
@@ -162,7 +162,7 @@ func (s *Service) writeUsage(ctx context.Context) error {
 	}
 	err := s.store.Update(ctx, func(t data.Txn) error {
 		for id := range u.dirty {
-			if err := save(t, id.record(), u.all[id]); err != nil {
+			if err := data.Save(t, id.record(), u.all[id]); err != nil {
 				return err
 			}
 		}

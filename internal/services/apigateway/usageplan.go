@@ -81,7 +81,7 @@ func (p *usagePlan) check(r data.Reader, a area) error {
 }
 
 func loadPlan(r data.Reader, a area, id string) (*usagePlan, error) {
-	p, err := load[usagePlan](r, a.plan(id))
+	p, err := data.Load[usagePlan](r, a.plan(id))
 	if err == nil && p == nil {
 		err = api.NotFoundException("Invalid Usage Plan ID specified")
 	}
@@ -111,7 +111,7 @@ func (s *Service) createUsagePlan(ctx context.Context, rq *call.Authorized, in *
 		if err := p.check(t, a); err != nil {
 			return err
 		}
-		return save(t, a.plan(p.ID), p)
+		return data.Save(t, a.plan(p.ID), p)
 	})
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (s *Service) getUsagePlan(ctx context.Context, rq *call.Authorized, in *api
 func (s *Service) getUsagePlans(ctx context.Context, rq *call.Authorized, in *api.GetUsagePlansRequest) (*api.UsagePlans, error) {
 	a, out := areaOf(rq), &api.UsagePlans{}
 	err := s.store.View(ctx, func(r data.Reader) error {
-		all, err := list[usagePlan](r, a.plans())
+		all, err := data.LoadAll[usagePlan](r, a.plans())
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (s *Service) updateUsagePlan(ctx context.Context, rq *call.Authorized, in *
 			return err
 		}
 		out = p.answer()
-		return save(t, a.plan(p.ID), p)
+		return data.Save(t, a.plan(p.ID), p)
 	})
 	if err != nil {
 		return nil, err
@@ -305,7 +305,7 @@ func addPlanKey(t data.Txn, a area, plan string, k *apiKey) error {
 	if err != nil {
 		return err
 	}
-	plans, err := list[usagePlan](t, a.plans())
+	plans, err := data.LoadAll[usagePlan](t, a.plans())
 	if err != nil {
 		return err
 	}

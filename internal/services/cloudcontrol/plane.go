@@ -110,7 +110,7 @@ func (s *Service) carryOut(ctx context.Context, sc scope, token string, as *call
 		if err := tx.Delete(r.runningKey(r.Token)); err != nil {
 			return err
 		}
-		return put(tx, r.requestKey(r.Token), r)
+		return data.Save(tx, r.requestKey(r.Token), r)
 	})
 }
 
@@ -205,7 +205,7 @@ func (s *Service) left(ctx context.Context, r *requestRecord, t *resource.Type, 
 		if err != nil || now == nil || now.Cancelled {
 			return err
 		}
-		return put(tx, r.requestKey(r.Token), r)
+		return data.Save(tx, r.requestKey(r.Token), r)
 	})
 }
 

@@ -128,7 +128,7 @@ func (s *Service) begin(ctx context.Context, rq *call.Authorized, r *requestReco
 		if err := tx.Put(r.runningKey(r.Token), []byte{1}); err != nil {
 			return err
 		}
-		return put(tx, r.requestKey(r.Token), r)
+		return data.Save(tx, r.requestKey(r.Token), r)
 	})
 	if err != nil {
 		return nil, err
@@ -265,7 +265,7 @@ func (s *Service) cancelResourceRequest(ctx context.Context, rq *call.Authorized
 			return api.ConcurrentModificationException("Request %s has ended as %s and cannot be cancelled", token, r.Status)
 		}
 		r.Status, r.Cancelled, r.At = api.OperationStatusCancelInProgress, true, s.d.Clock.Now()
-		return put(tx, sc.requestKey(token), r)
+		return data.Save(tx, sc.requestKey(token), r)
 	})
 	if err != nil {
 		return nil, err

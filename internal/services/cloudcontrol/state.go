@@ -59,14 +59,6 @@ type requestRecord struct {
 	Looked bool     `json:",omitempty"`
 }
 
-func put(tx data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("cloudcontrol: encode a record: %w", err)
-	}
-	return tx.Put(key, b)
-}
-
 func decode(b []byte, v any) error {
 	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("cloudcontrol: decode a record: %w", err)

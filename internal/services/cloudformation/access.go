@@ -53,12 +53,17 @@ func (s *Service) stackResource(ctx context.Context, rq *call.Decoded, nameOrID 
 // onStack is the rule of operations on one stack. More adds condition keys and
 // the role that the operation passes on, if it does.
 func onStack[I any](s *Service, action string, name func(*I) *string, more func(*I) (keys map[string][]string, role string)) call.Access[I] {
+	return onNamed(s.stackResource, action, name, more)
+}
+
+// onNamed is the rule of operations on what has a name, whose ARN resource tells.
+func onNamed[I any](resource func(context.Context, *call.Decoded, string) (string, error), action string, name func(*I) *string, more func(*I) (keys map[string][]string, role string)) call.Access[I] {
 	actions := []string{action}
 	if more != nil {
 		actions = append(actions, "iam:PassRole")
 	}
 	return call.Rule(func(ctx context.Context, rq *call.Decoded, in *I) ([]call.Need, error) {
-		r, err := s.stackResource(ctx, rq, opt.Val(name(in)))
+		r, err := resource(ctx, rq, opt.Val(name(in)))
 		if err != nil {
 			return nil, err
 		}

@@ -31,30 +31,7 @@ func (s *Service) setResource(ctx context.Context, rq *call.Decoded, nameOrID st
 //
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
 func onSet[I any](s *Service, action string, name func(*I) *string, more func(*I) (keys map[string][]string, role string)) call.Access[I] {
-	actions := []string{action}
-	if more != nil {
-		actions = append(actions, "iam:PassRole")
-	}
-	return call.Rule(func(ctx context.Context, rq *call.Decoded, in *I) ([]call.Need, error) {
-		r, err := s.setResource(ctx, rq, opt.Val(name(in)))
-		if err != nil {
-			return nil, err
-		}
-		need := call.Need{Action: action, Resource: r}
-		if more == nil {
-			return []call.Need{need}, nil
-		}
-		var role string
-		need.Keys, role = more(in)
-		needs := []call.Need{need}
-		if role != "" {
-			needs = append(needs, call.Need{
-				Action: "iam:PassRole", Resource: role,
-				Keys: map[string][]string{"iam:passedtoservice": {serviceName}},
-			})
-		}
-		return needs, nil
-	}, actions...)
+	return onNamed(s.setResource, action, name, more)
 }
 
 // inRegions is the rule of operations on the instances of a stack set.

@@ -51,7 +51,7 @@ func onDeployment[I any](s *Service, action string, id func(*I) *string) call.Ac
 		sc := scopeOf(rq)
 		r := sc.groupARN("*", "*")
 		err := s.d.Store.View(ctx, func(rd data.Reader) error {
-			d, err := get[deploymentRecord](rd, sc.deploymentKey(opt.Val(id(in))))
+			d, err := data.Load[deploymentRecord](rd, sc.deploymentKey(opt.Val(id(in))))
 			if d != nil {
 				r = sc.groupARN(d.Application, d.Group)
 			}

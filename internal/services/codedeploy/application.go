@@ -67,21 +67,21 @@ func (s *Service) createApplication(ctx context.Context, rq *call.Authorized, in
 	}
 	rec := &applicationRecord{V: version, ID: s.d.IDs.UUID(), Name: name, Created: s.d.Clock.Now(), Tags: m}
 	err = s.d.Store.Update(ctx, func(tx data.Txn) error {
-		old, err := get[applicationRecord](tx, sc.applicationKey(name))
+		old, err := data.Load[applicationRecord](tx, sc.applicationKey(name))
 		if err != nil {
 			return err
 		}
 		if old != nil {
 			return api.ApplicationAlreadyExistsException("Application already exists with name: %s", name)
 		}
-		return put(tx, sc.applicationKey(name), rec)
+		return data.Save(tx, sc.applicationKey(name), rec)
 	})
 	return &api.CreateApplicationOutput{ApplicationId: new(rec.ID)}, err
 }
 
 // application reads an application, or fails.
 func (sc scope) application(rd data.Reader, name string) (*applicationRecord, error) {
-	a, err := get[applicationRecord](rd, sc.applicationKey(name))
+	a, err := data.Load[applicationRecord](rd, sc.applicationKey(name))
 	if err == nil && a == nil {
 		err = api.ApplicationDoesNotExistException("No application found for name: %s", name)
 	}
@@ -105,7 +105,7 @@ func (s *Service) getApplication(ctx context.Context, rq *call.Authorized, in *a
 func (s *Service) deleteApplication(ctx context.Context, rq *call.Authorized, in *api.DeleteApplicationInput) (*call.None, error) {
 	sc, name := scopeOf(rq.Decoded), opt.Val(in.ApplicationName)
 	return &call.None{}, s.d.Store.Update(ctx, func(tx data.Txn) error {
-		groups, err := list[groupRecord](tx, sc.key("group", name))
+		groups, err := data.LoadAll[groupRecord](tx, sc.key("group", name))
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func names(all []string, token *string) ([]string, *string, error) {
 func (s *Service) listApplications(ctx context.Context, rq *call.Authorized, in *api.ListApplicationsInput) (*api.ListApplicationsOutput, error) {
 	out := &api.ListApplicationsOutput{}
 	err := s.d.Store.View(ctx, func(rd data.Reader) error {
-		all, err := list[applicationRecord](rd, scopeOf(rq.Decoded).key("application"))
+		all, err := data.LoadAll[applicationRecord](rd, scopeOf(rq.Decoded).key("application"))
 		if err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func (s *Service) tagged(ctx context.Context, sc scope, arn string, change func(
 				return err
 			}
 			a.Tags = m
-			return put(tx, sc.applicationKey(name), a)
+			return data.Save(tx, sc.applicationKey(name), a)
 		}
 		path, ok := strings.CutPrefix(arn, sc.arn("deploymentgroup", ""))
 		application, name, both := strings.Cut(path, "/")
@@ -189,7 +189,7 @@ func (s *Service) tagged(ctx context.Context, sc scope, arn string, change func(
 			return err
 		}
 		g.Tags = m
-		return put(tx, sc.groupKey(application, name), g)
+		return data.Save(tx, sc.groupKey(application, name), g)
 	})
 	return m, err
 }

@@ -47,14 +47,14 @@ func (s *Service) createDeploymentConfig(ctx context.Context, rq *call.Authorize
 	}
 	rec := &configRecord{V: version, ID: s.d.IDs.UUID(), Name: name, Created: s.d.Clock.Now(), shifting: shift}
 	err = s.d.Store.Update(ctx, func(tx data.Txn) error {
-		old, err := get[configRecord](tx, sc.configKey(name))
+		old, err := data.Load[configRecord](tx, sc.configKey(name))
 		if err != nil {
 			return err
 		}
 		if old != nil {
 			return api.DeploymentConfigAlreadyExistsException("Deployment configuration already exists with name: %s", name)
 		}
-		return put(tx, sc.configKey(name), rec)
+		return data.Save(tx, sc.configKey(name), rec)
 	})
 	return &api.CreateDeploymentConfigOutput{DeploymentConfigId: new(rec.ID)}, err
 }
@@ -64,7 +64,7 @@ func (sc scope) config(rd data.Reader, name string) (*configRecord, error) {
 	if shift, ok := predefined(name); ok {
 		return &configRecord{ID: "00000000-0000-0000-0000-000000000000", Name: name, shifting: shift}, nil
 	}
-	c, err := get[configRecord](rd, sc.configKey(name))
+	c, err := data.Load[configRecord](rd, sc.configKey(name))
 	if err == nil && c == nil {
 		err = api.DeploymentConfigDoesNotExistException("No Deployment Configuration found for name: %s", name)
 	}
@@ -93,7 +93,7 @@ func (s *Service) deleteDeploymentConfig(ctx context.Context, rq *call.Authorize
 		return nil, api.InvalidOperationException("The predefined deployment configuration %s cannot be deleted", name)
 	}
 	return &call.None{}, s.d.Store.Update(ctx, func(tx data.Txn) error {
-		groups, err := list[groupRecord](tx, sc.key("group"))
+		groups, err := data.LoadAll[groupRecord](tx, sc.key("group"))
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (s *Service) deleteDeploymentConfig(ctx context.Context, rq *call.Authorize
 func (s *Service) listDeploymentConfigs(ctx context.Context, rq *call.Authorized, in *api.ListDeploymentConfigsInput) (*api.ListDeploymentConfigsOutput, error) {
 	out := &api.ListDeploymentConfigsOutput{}
 	err := s.d.Store.View(ctx, func(rd data.Reader) error {
-		all, err := list[configRecord](rd, scopeOf(rq.Decoded).key("config"))
+		all, err := data.LoadAll[configRecord](rd, scopeOf(rq.Decoded).key("config"))
 		if err != nil {
 			return err
 		}

@@ -146,7 +146,7 @@ func (s *Service) enlist(tx data.Txn, d *deploymentRecord) error {
 		return err
 	}
 	g.Attempted = d.ID
-	if err := put(tx, d.groupKey(d.Application, d.Group), g); err != nil {
+	if err := data.Save(tx, d.groupKey(d.Application, d.Group), g); err != nil {
 		return err
 	}
 	if err := tx.Put(d.activeKey(d.Application, d.Group), []byte(d.ID)); err != nil {
@@ -155,7 +155,7 @@ func (s *Service) enlist(tx data.Txn, d *deploymentRecord) error {
 	if err := tx.Put(d.runningKey(d.ID), []byte{1}); err != nil {
 		return err
 	}
-	return put(tx, d.deploymentKey(d.ID), d)
+	return data.Save(tx, d.deploymentKey(d.ID), d)
 }
 
 // deployment reads a deployment, or fails.
@@ -163,7 +163,7 @@ func (sc scope) deployment(rd data.Reader, id string) (*deploymentRecord, error)
 	if id == "" {
 		return nil, api.DeploymentIdRequiredException("The deployment id is missing")
 	}
-	d, err := get[deploymentRecord](rd, sc.deploymentKey(id))
+	d, err := data.Load[deploymentRecord](rd, sc.deploymentKey(id))
 	if err == nil && d == nil {
 		err = api.DeploymentDoesNotExistException("The deployment %s could not be found", id)
 	}
@@ -236,7 +236,7 @@ func (s *Service) listDeployments(ctx context.Context, rq *call.Authorized, in *
 				return err
 			}
 		}
-		all, err := list[deploymentRecord](rd, sc.key("deployment"))
+		all, err := data.LoadAll[deploymentRecord](rd, sc.key("deployment"))
 		if err != nil {
 			return err
 		}
@@ -267,7 +267,7 @@ func (s *Service) stopDeployment(ctx context.Context, rq *call.Authorized, in *a
 			return api.DeploymentAlreadyCompletedException("The deployment %s has already completed", id)
 		}
 		d.Stopped, d.StopRollback = true, in.AutoRollbackEnabled
-		return put(tx, sc.deploymentKey(id), d)
+		return data.Save(tx, sc.deploymentKey(id), d)
 	})
 	if err != nil {
 		return nil, err
@@ -294,7 +294,7 @@ func (s *Service) putLifecycleEventHookExecutionStatus(ctx context.Context, rq *
 			return api.LifecycleEventAlreadyCompletedException("The hook %s has already completed", hook)
 		}
 		d.Hook.Answer = status
-		return put(tx, sc.deploymentKey(id), d)
+		return data.Save(tx, sc.deploymentKey(id), d)
 	})
 	if err != nil {
 		return nil, err

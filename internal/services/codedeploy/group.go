@@ -151,7 +151,7 @@ func (s *Service) createDeploymentGroup(ctx context.Context, rq *call.Authorized
 		if _, err := sc.application(tx, application); err != nil {
 			return err
 		}
-		old, err := get[groupRecord](tx, sc.groupKey(application, name))
+		old, err := data.Load[groupRecord](tx, sc.groupKey(application, name))
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (s *Service) createDeploymentGroup(ctx context.Context, rq *call.Authorized
 		if err := set.apply(tx, sc, g); err != nil {
 			return err
 		}
-		return put(tx, sc.groupKey(application, name), g)
+		return data.Save(tx, sc.groupKey(application, name), g)
 	})
 	return &api.CreateDeploymentGroupOutput{DeploymentGroupId: new(g.ID)}, err
 }
@@ -171,7 +171,7 @@ func (sc scope) group(rd data.Reader, application, name string) (*groupRecord, e
 	if _, err := sc.application(rd, application); err != nil {
 		return nil, err
 	}
-	g, err := get[groupRecord](rd, sc.groupKey(application, name))
+	g, err := data.Load[groupRecord](rd, sc.groupKey(application, name))
 	if err == nil && g == nil {
 		err = api.DeploymentGroupDoesNotExistException("No Deployment Group found for name: %s", name)
 	}
@@ -195,7 +195,7 @@ func (s *Service) updateDeploymentGroup(ctx context.Context, rq *call.Authorized
 		if err := set.apply(tx, sc, g); err != nil {
 			return err
 		}
-		return put(tx, sc.groupKey(application, name), g)
+		return data.Save(tx, sc.groupKey(application, name), g)
 	})
 }
 
@@ -212,7 +212,7 @@ func (s *Service) getDeploymentGroup(ctx context.Context, rq *call.Authorized, i
 			TriggerConfigurations: []api.TriggerConfig{}, TerminationHookEnabled: new(false),
 		}
 		for id, into := range map[string]**api.LastDeploymentInfo{g.Attempted: &info.LastAttemptedDeployment, g.Succeeded: &info.LastSuccessfulDeployment} {
-			d, err := get[deploymentRecord](rd, sc.deploymentKey(id))
+			d, err := data.Load[deploymentRecord](rd, sc.deploymentKey(id))
 			if err != nil {
 				return err
 			}
@@ -223,7 +223,7 @@ func (s *Service) getDeploymentGroup(ctx context.Context, rq *call.Authorized, i
 		if g.Attempted == g.Succeeded {
 			info.LastAttemptedDeployment = info.LastSuccessfulDeployment
 		}
-		if d, err := get[deploymentRecord](rd, sc.deploymentKey(g.Succeeded)); err != nil {
+		if d, err := data.Load[deploymentRecord](rd, sc.deploymentKey(g.Succeeded)); err != nil {
 			return err
 		} else if d != nil {
 			info.TargetRevision = d.Revision
@@ -249,7 +249,7 @@ func (s *Service) dropGroup(tx data.Txn, sc scope, g *groupRecord) error {
 func (s *Service) deleteDeploymentGroup(ctx context.Context, rq *call.Authorized, in *api.DeleteDeploymentGroupInput) (*api.DeleteDeploymentGroupOutput, error) {
 	sc := scopeOf(rq.Decoded)
 	return &api.DeleteDeploymentGroupOutput{HooksNotCleanedUp: []api.AutoScalingGroup{}}, s.d.Store.Update(ctx, func(tx data.Txn) error {
-		g, err := get[groupRecord](tx, sc.groupKey(opt.Val(in.ApplicationName), opt.Val(in.DeploymentGroupName)))
+		g, err := data.Load[groupRecord](tx, sc.groupKey(opt.Val(in.ApplicationName), opt.Val(in.DeploymentGroupName)))
 		if err != nil || g == nil { // one that is gone is fine
 			return err
 		}
@@ -263,7 +263,7 @@ func (s *Service) listDeploymentGroups(ctx context.Context, rq *call.Authorized,
 		if _, err := sc.application(rd, opt.Val(in.ApplicationName)); err != nil {
 			return err
 		}
-		all, err := list[groupRecord](rd, sc.key("group", opt.Val(in.ApplicationName)))
+		all, err := data.LoadAll[groupRecord](rd, sc.key("group", opt.Val(in.ApplicationName)))
 		if err != nil {
 			return err
 		}

@@ -192,7 +192,7 @@ func said(err error) string {
 // keep writes the record, but for what others write into it meanwhile.
 func (s *Service) keep(ctx context.Context, d *deploymentRecord) error {
 	return s.d.Store.Update(ctx, func(tx data.Txn) error {
-		now, err := get[deploymentRecord](tx, d.deploymentKey(d.ID))
+		now, err := data.Load[deploymentRecord](tx, d.deploymentKey(d.ID))
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func (s *Service) keep(ctx context.Context, d *deploymentRecord) error {
 				c.Hook.Answer = now.Hook.Answer
 			}
 		}
-		return put(tx, d.deploymentKey(d.ID), &c)
+		return data.Save(tx, d.deploymentKey(d.ID), &c)
 	})
 }
 
@@ -289,11 +289,11 @@ func (s *Service) end(ctx context.Context, d *deploymentRecord, status string, b
 				return err
 			}
 		}
-		if g, err := get[groupRecord](tx, d.groupKey(d.Application, d.Group)); err != nil {
+		if g, err := data.Load[groupRecord](tx, d.groupKey(d.Application, d.Group)); err != nil {
 			return err
 		} else if g != nil && status == api.DeploymentStatusSucceeded {
 			g.Succeeded = d.ID
-			if err := put(tx, d.groupKey(d.Application, d.Group), g); err != nil {
+			if err := data.Save(tx, d.groupKey(d.Application, d.Group), g); err != nil {
 				return err
 			}
 		}
@@ -302,6 +302,6 @@ func (s *Service) end(ctx context.Context, d *deploymentRecord, status string, b
 				return err
 			}
 		}
-		return put(tx, d.deploymentKey(d.ID), d)
+		return data.Save(tx, d.deploymentKey(d.ID), d)
 	})
 }

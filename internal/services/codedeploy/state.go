@@ -1,8 +1,6 @@
 package codedeploy
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/data"
@@ -113,41 +111,4 @@ type hookRecord struct {
 	Asked    bool      `json:",omitempty"`
 	Deadline time.Time `json:",omitzero"`
 	Answer   string    `json:",omitempty"` // Succeeded or Failed
-}
-
-func put(tx data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("codedeploy: encode a record: %w", err)
-	}
-	return tx.Put(key, b)
-}
-
-// get reads a record; nil if there is none.
-func get[T any](rd data.Reader, key []byte) (*T, error) {
-	b, ok, err := rd.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	if err := json.Unmarshal(b, v); err != nil {
-		return nil, fmt.Errorf("codedeploy: decode a record: %w", err)
-	}
-	return v, nil
-}
-
-// list reads all records below a prefix.
-func list[T any](rd data.Reader, prefix []byte) ([]*T, error) {
-	var out []*T
-	for p, err := range rd.Scan(prefix, data.PrefixEnd(prefix), false) {
-		if err != nil {
-			return nil, err
-		}
-		v := new(T)
-		if err := json.Unmarshal(p.Value, v); err != nil {
-			return nil, fmt.Errorf("codedeploy: decode a record: %w", err)
-		}
-		out = append(out, v)
-	}
-	return out, nil
 }

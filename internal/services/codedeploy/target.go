@@ -23,7 +23,7 @@ func (s *Service) targetBindings() []call.Binding {
 			err := s.d.Store.View(ctx, func(rd data.Reader) error {
 				for _, id := range in.DeploymentIds {
 					r := sc.groupARN("*", "*")
-					d, err := get[deploymentRecord](rd, sc.deploymentKey(id))
+					d, err := data.Load[deploymentRecord](rd, sc.deploymentKey(id))
 					if err != nil {
 						return err
 					}
@@ -136,7 +136,7 @@ func (s *Service) batchGetDeployments(ctx context.Context, rq *call.Authorized, 
 	sc, out := scopeOf(rq.Decoded), &api.BatchGetDeploymentsOutput{DeploymentsInfo: []api.DeploymentInfo{}}
 	return out, s.d.Store.View(ctx, func(rd data.Reader) error {
 		for _, id := range in.DeploymentIds {
-			d, err := get[deploymentRecord](rd, sc.deploymentKey(id))
+			d, err := data.Load[deploymentRecord](rd, sc.deploymentKey(id))
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,7 @@ func on[I any](s *Service, action string, of func(*I) (registry, name *string)) 
 func (s *Service) need(ctx context.Context, a area, name, action string) (call.Need, error) {
 	n := call.Need{Action: action, Resource: a.arn(name), Owner: a.account, Keys: map[string][]string{}}
 	err := s.d.Store.View(ctx, func(r data.Reader) error {
-		x, err := get[repository](r, a.repository(name))
+		x, err := data.Load[repository](r, a.repository(name))
 		if err != nil || x == nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (a area) noRepository(name string) error {
 
 // find reads a repository; the error is RepositoryNotFoundException if it is not there.
 func (a area) find(r data.Reader, name string) (*repository, error) {
-	x, err := get[repository](r, a.repository(name))
+	x, err := data.Load[repository](r, a.repository(name))
 	if err == nil && x == nil {
 		err = a.noRepository(name)
 	}
@@ -110,7 +110,7 @@ func (s *Service) change(ctx context.Context, a area, name string, f func(x *rep
 			return err
 		}
 		out = x
-		return put(t, a.repository(name), x)
+		return data.Save(t, a.repository(name), x)
 	})
 	return out, err
 }

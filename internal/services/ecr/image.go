@@ -63,7 +63,7 @@ func (s *Service) push(ctx context.Context, a area, name string, p *pushed) erro
 		if err != nil {
 			return err
 		}
-		pic, err := get[picture](t, a.image(name, p.digest))
+		pic, err := data.Load[picture](t, a.image(name, p.digest))
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (s *Service) push(ctx context.Context, a area, name string, p *pushed) erro
 				return err
 			}
 		}
-		return put(t, a.image(name, p.digest), pic)
+		return data.Save(t, a.image(name, p.digest), pic)
 	})
 	if err == nil && same {
 		err = errSame
@@ -112,7 +112,7 @@ func (s *Service) draw(t data.Txn, a area, name string, p *pushed) (*picture, er
 		if slices.Contains(pic.Blobs, b.Digest) {
 			continue
 		}
-		l, err := get[layer](t, a.layer(name, b.Digest))
+		l, err := data.Load[layer](t, a.layer(name, b.Digest))
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ func (s *Service) draw(t data.Txn, a area, name string, p *pushed) (*picture, er
 		}
 		pic.Blobs, pic.Size = append(pic.Blobs, b.Digest), pic.Size+l.Size
 		l.MediaType = b.MediaType
-		if err := put(t, a.layer(name, b.Digest), l); err != nil {
+		if err := data.Save(t, a.layer(name, b.Digest), l); err != nil {
 			return nil, err
 		}
 		if err := t.Put(a.use(name, b.Digest, p.digest), []byte{1}); err != nil {
@@ -133,7 +133,7 @@ func (s *Service) draw(t data.Txn, a area, name string, p *pushed) (*picture, er
 		return nil, api.LayersNotFoundException("Layers with digests '[%s]' required for pushing image into repository with name '%s' in the registry with id '%s' do not exist", strings.Join(missing, ", "), name, a.account)
 	}
 	for _, c := range m.Manifests {
-		child, err := get[picture](t, a.image(name, c.Digest))
+		child, err := data.Load[picture](t, a.image(name, c.Digest))
 		if err != nil {
 			return nil, err
 		}
@@ -177,12 +177,12 @@ func (s *Service) point(t data.Txn, a area, x *repository, pic *picture, tag str
 
 // untag takes a tag off an image's record.
 func untag(t data.Txn, a area, name string, d image.Digest, tag string) error {
-	pic, err := get[picture](t, a.image(name, d))
+	pic, err := data.Load[picture](t, a.image(name, d))
 	if err != nil || pic == nil {
 		return err
 	}
 	pic.Tags = slices.DeleteFunc(pic.Tags, func(x string) bool { return x == tag })
-	return put(t, a.image(name, d), pic)
+	return data.Save(t, a.image(name, d), pic)
 }
 
 func (s *Service) putImage(ctx context.Context, rq *call.Authorized, in *api.PutImageRequest) (*api.PutImageResponse, error) {
@@ -240,7 +240,7 @@ func (a area) resolve(r data.Reader, name string, id *api.ImageIdentifier) (pic 
 	case d == "":
 		return nil, api.ImageFailureCodeMissingDigestAndTag, "Invalid request parameters: both tag and digest cannot be null", nil
 	}
-	if pic, err = get[picture](r, a.image(name, d)); err != nil {
+	if pic, err = data.Load[picture](r, a.image(name, d)); err != nil {
 		return nil, "", "", err
 	}
 	if pic == nil {

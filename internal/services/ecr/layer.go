@@ -30,7 +30,7 @@ func (s *Service) layerOf(ctx context.Context, a area, name string, d image.Dige
 		if _, err := a.find(r, name); err != nil {
 			return err
 		}
-		l, err = get[layer](r, a.layer(name, d))
+		l, err = data.Load[layer](r, a.layer(name, d))
 		return err
 	})
 	return l, err

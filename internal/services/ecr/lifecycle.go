@@ -178,7 +178,7 @@ func (s *Service) applyLifecycles(ctx context.Context) error {
 				return err
 			}
 			if a, kind, ok := areaOfKey(p.Key); ok && kind == "repository" {
-				x, err := decode[repository](p)
+				x, err := data.Decode[repository](p)
 				if err != nil {
 					return err
 				}
@@ -201,7 +201,7 @@ func (s *Service) applyLifecycle(ctx context.Context, a area, name string) error
 	var unused []image.Digest
 	err := s.d.Store.Update(ctx, func(t data.Txn) error {
 		unused = unused[:0]
-		x, err := get[repository](t, a.repository(name))
+		x, err := data.Load[repository](t, a.repository(name))
 		if err != nil || x == nil || x.Lifecycle == "" {
 			return err
 		}
@@ -217,7 +217,7 @@ func (s *Service) applyLifecycle(ctx context.Context, a area, name string) error
 			unused = append(unused, gone...)
 		}
 		x.LifecycleAt = s.d.Clock.Now()
-		return put(t, a.repository(name), x)
+		return data.Save(t, a.repository(name), x)
 	})
 	if err == nil {
 		s.drop(ctx, unused)

@@ -91,13 +91,13 @@ func (s *Service) createRepository(ctx context.Context, rq *call.Authorized, in 
 		return nil, err
 	}
 	err = s.d.Store.Update(ctx, func(t data.Txn) error {
-		if old, err := get[repository](t, a.repository(x.Name)); err != nil || old != nil {
+		if old, err := data.Load[repository](t, a.repository(x.Name)); err != nil || old != nil {
 			if err == nil {
 				err = api.RepositoryAlreadyExistsException("The repository with name '%s' already exists in the registry with id '%s'", x.Name, a.account)
 			}
 			return err
 		}
-		return put(t, a.repository(x.Name), x)
+		return data.Save(t, a.repository(x.Name), x)
 	})
 	if err != nil {
 		return nil, err

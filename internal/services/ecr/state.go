@@ -1,8 +1,6 @@
 package ecr
 
 import (
-	"encoding/json"
-	"fmt"
 	"iter"
 	"time"
 
@@ -111,35 +109,11 @@ func list[T any](r data.Reader, prefix, from []byte) iter.Seq2[*T, error] {
 		for p, err := range r.Scan(from, data.PrefixEnd(prefix), false) {
 			var v *T
 			if err == nil {
-				v, err = decode[T](p)
+				v, err = data.Decode[T](p)
 			}
 			if !yield(v, err) || err != nil {
 				return
 			}
 		}
 	}
-}
-
-func get[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return decode[T](data.Pair{Key: key, Value: b})
-}
-
-func decode[T any](p data.Pair) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(p.Value, v); err != nil {
-		return nil, fmt.Errorf("record %q: %w", p.Key, err)
-	}
-	return v, nil
-}
-
-func put(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
 }

@@ -195,7 +195,7 @@ func (s *Service) adopt(ctx context.Context, a area, name string, d image.Digest
 		if err := image.Hold(t, d, a.holder(name)); err != nil {
 			return err
 		}
-		return put(t, a.layer(name, d), &layer{V: recordVersion, Size: size, Pushed: s.d.Clock.Now()})
+		return data.Save(t, a.layer(name, d), &layer{V: recordVersion, Size: size, Pushed: s.d.Clock.Now()})
 	})
 }
 
@@ -204,7 +204,7 @@ func (s *Service) adopt(ctx context.Context, a area, name string, d image.Digest
 func (s *Service) mount(ctx context.Context, from area, source string, to area, name string, d image.Digest) (bool, error) {
 	var l *layer
 	err := s.d.Store.View(ctx, func(r data.Reader) (err error) {
-		l, err = get[layer](r, from.layer(source, d))
+		l, err = data.Load[layer](r, from.layer(source, d))
 		return err
 	})
 	if err != nil || l == nil {
@@ -237,7 +237,7 @@ func (s *Service) dropLeftLayers(ctx context.Context) error {
 			if !ok || kind != "layer" {
 				continue
 			}
-			l, err := decode[layer](p)
+			l, err := data.Decode[layer](p)
 			if err != nil {
 				return err
 			}

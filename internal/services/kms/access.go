@@ -64,14 +64,14 @@ func (s *Service) find(r data.Reader, ref reference) (*target, error) {
 		if managed[ref.alias] != "" {
 			id = s.vault.managedID(ref.area, ref.alias)
 		} else {
-			x, err := get[alias](r, ref.area.alias(ref.alias))
+			x, err := data.Load[alias](r, ref.area.alias(ref.alias))
 			if err != nil || x == nil {
 				return nil, err
 			}
 			id = x.Target
 		}
 	}
-	k, err := get[key](r, ref.key(id))
+	k, err := data.Load[key](r, ref.key(id))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (s *Service) key(ctx context.Context, rq *call.Authorized, name string) (*t
 				return err
 			}
 			t.Material = s.vault.material(t.arn())
-			return put(tx, t.area.key(t.ID), t.key)
+			return data.Save(tx, t.area.key(t.ID), t.key)
 		})
 	}
 	switch {
@@ -138,7 +138,7 @@ func (s *Service) change(ctx context.Context, rq *call.Authorized, name string, 
 		if err := f(now); err != nil {
 			return err
 		}
-		return put(tx, t.area.key(t.ID), now.key)
+		return data.Save(tx, t.area.key(t.ID), now.key)
 	})
 }
 

@@ -74,7 +74,7 @@ func (s *Service) createAlias(ctx context.Context, rq *call.Authorized, in *api.
 	}
 	a, now := areaOfCall(rq.Decoded), s.d.Clock.Now()
 	return &call.None{}, s.d.Store.Update(ctx, func(tx data.Txn) error {
-		old, err := get[alias](tx, a.alias(name))
+		old, err := data.Load[alias](tx, a.alias(name))
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Service) createAlias(ctx context.Context, rq *call.Authorized, in *api.
 		if err != nil {
 			return err
 		}
-		return put(tx, a.alias(name), &alias{V: version, Name: name, Target: t.ID, Created: now, Updated: now})
+		return data.Save(tx, a.alias(name), &alias{V: version, Name: name, Target: t.ID, Created: now, Updated: now})
 	})
 }
 
@@ -102,7 +102,7 @@ func (s *Service) changeAlias(ctx context.Context, a area, given string, f func(
 		return err
 	}
 	return s.d.Store.Update(ctx, func(tx data.Txn) error {
-		x, err := get[alias](tx, a.alias(name))
+		x, err := data.Load[alias](tx, a.alias(name))
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (s *Service) updateAlias(ctx context.Context, rq *call.Authorized, in *api.
 			return err
 		}
 		x.Target, x.Updated = t.ID, s.d.Clock.Now()
-		return put(tx, a.alias(x.Name), x)
+		return data.Save(tx, a.alias(x.Name), x)
 	})
 }
 
@@ -149,7 +149,7 @@ func (s *Service) listAliases(ctx context.Context, rq *call.Authorized, in *api.
 	err := s.d.Store.View(ctx, func(r data.Reader) error {
 		if in.Marker == nil {
 			for _, name := range []string{"aws/secretsmanager", "aws/ssm"} {
-				k, err := get[key](r, a.key(s.vault.managedID(a, name)))
+				k, err := data.Load[key](r, a.key(s.vault.managedID(a, name)))
 				if err != nil {
 					return err
 				}

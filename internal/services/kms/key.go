@@ -70,7 +70,7 @@ func (s *Service) createKey(ctx context.Context, rq *call.Authorized, in *api.Cr
 		k.Policy = *in.Policy
 	}
 	k.Material = s.vault.material(t.arn())
-	err = s.d.Store.Update(ctx, func(tx data.Txn) error { return put(tx, a.key(k.ID), k) })
+	err = s.d.Store.Update(ctx, func(tx data.Txn) error { return data.Save(tx, a.key(k.ID), k) })
 	return &api.CreateKeyResponse{KeyMetadata: t.describe()}, err
 }
 

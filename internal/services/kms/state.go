@@ -70,20 +70,3 @@ func decode(p data.Pair, v any) error {
 	}
 	return nil
 }
-
-func get[T any](r data.Reader, k []byte) (*T, error) {
-	b, ok, err := r.Get(k)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	return v, decode(data.Pair{Key: k, Value: b}, v)
-}
-
-func put(t data.Txn, k []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", k, err)
-	}
-	return t.Put(k, b)
-}

@@ -162,7 +162,7 @@ func (s *Service) deleteAlias(ctx context.Context, rq *call.Authorized, in *api.
 		if err := f.dropURL(t, *in.Name); err != nil {
 			return err
 		}
-		return put(t, k.record(), f.rec)
+		return data.Save(t, k.record(), f.rec)
 	})
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ const (
 
 // enqueue makes an event durable and lets it run.
 func (a *async) enqueue(ctx context.Context, ar area, e *event) error {
-	if err := a.s.store.Update(ctx, func(t data.Txn) error { return put(t, ar.event(e.ID), e) }); err != nil {
+	if err := a.s.store.Update(ctx, func(t data.Txn) error { return data.Save(t, ar.event(e.ID), e) }); err != nil {
 		return err
 	}
 	a.schedule(ar, e)
@@ -65,7 +65,7 @@ func (a *async) start(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				e, err := decode[event](p)
+				e, err := data.Decode[event](p)
 				if err != nil {
 					return err
 				}
@@ -161,7 +161,7 @@ func (a *async) one(k key, id string) {
 	ctx := a.s.plane.ctx
 	var e *event
 	err := a.s.store.View(ctx, func(r data.Reader) (err error) {
-		e, err = get[event](r, k.area().event(id))
+		e, err = data.Load[event](r, k.area().event(id))
 		return err
 	})
 	if err != nil || e == nil {
@@ -175,7 +175,7 @@ func (a *async) one(k key, id string) {
 		if next == nil {
 			return t.Delete(k.area().event(id))
 		}
-		return put(t, k.area().event(id), next)
+		return data.Save(t, k.area().event(id), next)
 	})
 	if err == nil && next != nil {
 		a.schedule(k.area(), next)

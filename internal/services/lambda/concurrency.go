@@ -30,7 +30,7 @@ func used(r data.Reader, a area, except string) (u usage, err error) {
 		if err != nil {
 			return u, err
 		}
-		rec, err := decode[record](p)
+		rec, err := data.Decode[record](p)
 		if err != nil {
 			return u, err
 		}
@@ -48,7 +48,7 @@ func used(r data.Reader, a area, except string) (u usage, err error) {
 			if err != nil {
 				return u, err
 			}
-			v, err := decode[version](p)
+			v, err := data.Decode[version](p)
 			if err != nil {
 				return u, err
 			}
@@ -59,7 +59,7 @@ func used(r data.Reader, a area, except string) (u usage, err error) {
 		if err != nil {
 			return u, err
 		}
-		v, err := decode[layerVersion](p)
+		v, err := data.Decode[layerVersion](p)
 		if err != nil {
 			return u, err
 		}
@@ -87,7 +87,7 @@ func (s *Service) reserve(ctx context.Context, k key, n *int32) error {
 			}
 		}
 		f.rec.Reserved = n
-		return put(t, k.record(), f.rec)
+		return data.Save(t, k.record(), f.rec)
 	})
 	if err != nil {
 		return err

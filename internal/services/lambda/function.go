@@ -114,7 +114,7 @@ func (s *Service) createFunction(ctx context.Context, rq *call.Authorized, in *a
 		if err := s.putVersion(t, k, v); err != nil {
 			return err
 		}
-		return put(t, k.record(), rec)
+		return data.Save(t, k.record(), rec)
 	})
 	if err != nil {
 		return nil, err
@@ -266,7 +266,7 @@ func (s *Service) assume(ctx context.Context, k key, role string) (*sts.Credenti
 
 // putVersion writes a version and that it uses its packages.
 func (s *Service) putVersion(t data.Txn, k key, v *version) error {
-	if err := put(t, k.version(v.Version), v); err != nil {
+	if err := data.Save(t, k.version(v.Version), v); err != nil {
 		return err
 	}
 	for _, p := range v.packages(k) {
@@ -383,7 +383,7 @@ func (s *Service) listFunctions(ctx context.Context, rq *call.Authorized, in *ap
 			if err != nil {
 				return err
 			}
-			rec, err := decode[record](p)
+			rec, err := data.Decode[record](p)
 			if err != nil {
 				return err
 			}
@@ -439,7 +439,7 @@ func (s *Service) deleteFunction(ctx context.Context, rq *call.Authorized, in *a
 			delete(f.rec.Provisioned, q)
 			delete(f.rec.Policies, q)
 			delete(f.rec.Async, q)
-			if err := put(t, k.record(), f.rec); err != nil {
+			if err := data.Save(t, k.record(), f.rec); err != nil {
 				return err
 			}
 		} else {

@@ -142,7 +142,7 @@ func (s *Service) layerNeeds(ctx context.Context, arns []string) (needs []call.N
 // layer reads a layer's version; nil if there is none.
 func (s *Service) layer(ctx context.Context, l layerKey, n int64) (v *layerVersion, err error) {
 	err = s.store.View(ctx, func(r data.Reader) error {
-		v, err = get[layerVersion](r, l.versionKey(n))
+		v, err = data.Load[layerVersion](r, l.versionKey(n))
 		return err
 	})
 	return v, err
@@ -167,7 +167,7 @@ func attach(r data.Reader, k key, v *version, arns []string) error {
 			return api.InvalidParameterValueException("Two different versions of the same layer are not allowed to be referenced in the same function. %s and %s", other, a)
 		}
 		seen[l] = a
-		lv, err := get[layerVersion](r, l.versionKey(n))
+		lv, err := data.Load[layerVersion](r, l.versionKey(n))
 		if err != nil {
 			return err
 		}
@@ -294,7 +294,7 @@ func (s *Service) publishLayerVersion(ctx context.Context, rq *call.Authorized, 
 		Hash: p.hash, Size: p.size, Unzipped: p.unzipped, Created: s.clock.Now(),
 	}
 	err = s.store.Update(ctx, func(t data.Txn) error {
-		rec, err := get[layerRecord](t, l.record())
+		rec, err := data.Load[layerRecord](t, l.record())
 		if err != nil {
 			return err
 		}
@@ -303,13 +303,13 @@ func (s *Service) publishLayerVersion(ctx context.Context, rq *call.Authorized, 
 		}
 		v.Version = rec.Next
 		rec.Next++
-		if err := put(t, l.record(), rec); err != nil {
+		if err := data.Save(t, l.record(), rec); err != nil {
 			return err
 		}
 		if err := t.Put(l.use(v.Hash, v.Version), []byte{1}); err != nil {
 			return err
 		}
-		return put(t, l.versionKey(v.Version), v)
+		return data.Save(t, l.versionKey(v.Version), v)
 	})
 	if err != nil {
 		return nil, err
@@ -376,7 +376,7 @@ func (s *Service) deleteLayerVersion(ctx context.Context, rq *call.Authorized, i
 	}
 	var gone *layerVersion
 	err = s.store.Update(ctx, func(t data.Txn) error {
-		if gone, err = get[layerVersion](t, l.versionKey(*in.VersionNumber)); err != nil || gone == nil {
+		if gone, err = data.Load[layerVersion](t, l.versionKey(*in.VersionNumber)); err != nil || gone == nil {
 			return err // AWS answers success also for what is not there
 		}
 		if err := t.Delete(l.use(gone.Hash, gone.Version)); err != nil {
@@ -409,7 +409,7 @@ func (s *Service) listLayers(ctx context.Context, rq *call.Authorized, in *api.L
 			if err != nil {
 				return err
 			}
-			rec, err := decode[layerRecord](p)
+			rec, err := data.Decode[layerRecord](p)
 			if err != nil {
 				return err
 			}
@@ -440,7 +440,7 @@ func newestLayer(r data.Reader, l layerKey, runtime, architecture *string) (*lay
 		if err != nil {
 			return nil, err
 		}
-		v, err := decode[layerVersion](p)
+		v, err := data.Decode[layerVersion](p)
 		if err != nil || v.fits(runtime, architecture) {
 			return v, err
 		}
@@ -467,7 +467,7 @@ func (s *Service) listLayerVersions(ctx context.Context, rq *call.Authorized, in
 			if err != nil {
 				return err
 			}
-			v, err := decode[layerVersion](p)
+			v, err := data.Decode[layerVersion](p)
 			if err != nil {
 				return err
 			}
@@ -488,7 +488,7 @@ func (s *Service) listLayerVersions(ctx context.Context, rq *call.Authorized, in
 // changeLayerPolicy changes the policy of a layer's version.
 func (s *Service) changeLayerPolicy(ctx context.Context, l layerKey, n int64, change func(*resourcePolicy) error) (p *resourcePolicy, err error) {
 	err = s.store.Update(ctx, func(t data.Txn) error {
-		v, err := get[layerVersion](t, l.versionKey(n))
+		v, err := data.Load[layerVersion](t, l.versionKey(n))
 		if err != nil {
 			return err
 		}
@@ -504,7 +504,7 @@ func (s *Service) changeLayerPolicy(ctx context.Context, l layerKey, n int64, ch
 		if v.Policy = p; len(p.Statements) == 0 {
 			v.Policy = nil
 		}
-		return put(t, l.versionKey(n), v)
+		return data.Save(t, l.versionKey(n), v)
 	})
 	return p, err
 }

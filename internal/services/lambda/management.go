@@ -170,7 +170,7 @@ func (s *Service) putRuntimeManagementConfig(ctx context.Context, rq *call.Autho
 		v := *f.versions[number]
 		v.RuntimeUpdate, v.RuntimeVersion, v.Revision = mode, held, next
 		f.versions[number] = &v
-		return put(t, k.version(number), &v)
+		return data.Save(t, k.version(number), &v)
 	})
 	if err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func TestRuntimeManagement(t *testing.T) {
 	_, err := st.room.change(t.Context(), k, func(tx data.Txn, f *function) error {
 		v := *f.versions[latest]
 		v.RuntimeVersion, v.Revision = "provided:al2023.vplan9-4", "other"
-		return put(tx, k.version(latest), &v)
+		return data.Save(tx, k.version(latest), &v)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -677,7 +677,7 @@ func (st *stand) events(t *testing.T) (out []*event) {
 			if err != nil {
 				return err
 			}
-			e, err := decode[event](p)
+			e, err := data.Decode[event](p)
 			if err != nil {
 				return err
 			}

@@ -174,7 +174,7 @@ func (s *Service) provideAll() {
 				if err != nil {
 					return err
 				}
-				rec, err := decode[record](p)
+				rec, err := data.Decode[record](p)
 				if err != nil {
 					return err
 				}
@@ -284,7 +284,7 @@ func (s *Service) putProvisionedConcurrencyConfig(ctx context.Context, rq *call.
 			if sum > int(*f.rec.Reserved) {
 				return api.InvalidParameterValueException("Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function")
 			}
-			return put(t, k.record(), f.rec)
+			return data.Save(t, k.record(), f.rec)
 		}
 		others, err := used(t, k.area(), k.name)
 		if err != nil {
@@ -296,7 +296,7 @@ func (s *Service) putProvisionedConcurrencyConfig(ctx context.Context, rq *call.
 		case free-sum < minUnreserved:
 			return api.InvalidParameterValueException("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
 		}
-		return put(t, k.record(), f.rec)
+		return data.Save(t, k.record(), f.rec)
 	})
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (s *Service) load(ctx context.Context, k key) (f *function, err error) {
 }
 
 func (s *Service) read(r data.Reader, k key) (*function, error) {
-	rec, err := get[record](r, k.record())
+	rec, err := data.Load[record](r, k.record())
 	if err != nil || rec == nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s *Service) read(r data.Reader, k key) (*function, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := decode[version](p)
+		v, err := data.Decode[version](p)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func (s *Service) changeRecord(ctx context.Context, k key, change func(f *functi
 		if err := change(f); err != nil {
 			return err
 		}
-		return put(t, k.record(), f.rec)
+		return data.Save(t, k.record(), f.rec)
 	})
 }
 

@@ -301,27 +301,3 @@ func padded(v string) string {
 	}
 	return v
 }
-
-func get[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return decode[T](data.Pair{Key: key, Value: b})
-}
-
-func decode[T any](p data.Pair) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(p.Value, v); err != nil {
-		return nil, fmt.Errorf("record %q: %w", p.Key, err)
-	}
-	return v, nil
-}
-
-func put(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
-}

@@ -105,10 +105,10 @@ func (s *Service) createFunctionURLConfig(ctx context.Context, rq *call.Authoriz
 			f.rec.URLs = map[string]*urlConfig{}
 		}
 		f.rec.URLs[q] = u
-		if err := put(t, k.area().url(u.ID), &urlTarget{V: 1, Function: k.name, Qualifier: q}); err != nil {
+		if err := data.Save(t, k.area().url(u.ID), &urlTarget{V: 1, Function: k.name, Qualifier: q}); err != nil {
 			return err
 		}
-		return put(t, k.record(), f.rec)
+		return data.Save(t, k.record(), f.rec)
 	})
 	if err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (s *Service) deleteFunctionURLConfig(ctx context.Context, rq *call.Authoriz
 		if err := f.dropURL(t, q); err != nil {
 			return err
 		}
-		return put(t, k.record(), f.rec)
+		return data.Save(t, k.record(), f.rec)
 	})
 	return &call.None{}, err
 }
@@ -278,7 +278,7 @@ func (s *Service) findURL(ctx context.Context, id string) (at urlPlace, ok bool,
 	err = s.store.View(ctx, func(r data.Reader) error {
 		in, err := areas(r)
 		for _, a := range in {
-			u, err := get[urlTarget](r, a.url(strings.ToLower(id)))
+			u, err := data.Load[urlTarget](r, a.url(strings.ToLower(id)))
 			if err != nil {
 				return err
 			}

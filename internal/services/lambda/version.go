@@ -35,7 +35,7 @@ func (s *Service) publish(t data.Txn, f *function, description *string) (string,
 	if err := s.putVersion(t, f.key, &now); err != nil {
 		return "", err
 	}
-	return now.Version, put(t, f.key.record(), f.rec)
+	return now.Version, data.Save(t, f.key.record(), f.rec)
 }
 
 // same reports whether two versions would run the same.

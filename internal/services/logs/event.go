@@ -58,7 +58,7 @@ func (s *Service) putLogEvents(ctx context.Context, rq *call.Authorized, in *api
 			rest = rest[n:]
 		}
 		st.Ingested, st.Bytes = now, st.Bytes+b.bytes
-		return put(t, a.stream(g.ID, st.Name), st)
+		return data.Save(t, a.stream(g.ID, st.Name), st)
 	})
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func noGroup() error { return api.ResourceNotFoundException("The specified log g
 
 // findGroup reads a group; a missing one is the fault.
 func findGroup(r data.Reader, a area, name string) (*group, error) {
-	g, err := get[group](r, a.group(name))
+	g, err := data.Load[group](r, a.group(name))
 	if err == nil && g == nil {
 		err = noGroup()
 	}
@@ -61,7 +61,7 @@ func (s *Service) changeGroup(ctx context.Context, a area, name string, change f
 		if err := change(g); err != nil {
 			return err
 		}
-		return put(t, a.group(name), g)
+		return data.Save(t, a.group(name), g)
 	})
 }
 
@@ -78,13 +78,13 @@ func (s *Service) createLogGroup(ctx context.Context, rq *call.Authorized, in *a
 	a, name := s.area(rq), *in.LogGroupName
 	g := group{V: 1, Name: name, ID: s.ids.Of(alphabet, 12), Created: s.now(), Protected: opt.Val(in.DeletionProtectionEnabled), Tags: in.Tags}
 	return &call.None{}, s.store.Update(ctx, func(t data.Txn) error {
-		if old, err := get[group](t, a.group(name)); err != nil || old != nil {
+		if old, err := data.Load[group](t, a.group(name)); err != nil || old != nil {
 			if err == nil {
 				err = api.ResourceAlreadyExistsException("The specified log group already exists")
 			}
 			return err
 		}
-		return put(t, a.group(name), &g)
+		return data.Save(t, a.group(name), &g)
 	})
 }
 
@@ -104,7 +104,7 @@ func (s *Service) deleteLogGroup(ctx context.Context, rq *call.Authorized, in *a
 		if err := t.Delete(a.group(name)); err != nil {
 			return err
 		}
-		return put(t, a.trash(g.ID), trash{V: 1})
+		return data.Save(t, a.trash(g.ID), trash{V: 1})
 	})
 }
 
@@ -224,7 +224,7 @@ func (s *Service) groups(ctx context.Context, a area, prefix string, token *stri
 			if err != nil {
 				return err
 			}
-			g, err := decode[group](p)
+			g, err := data.Decode[group](p)
 			if err != nil {
 				return err
 			}
@@ -262,7 +262,7 @@ func storedBytes(r data.Reader, a area, g *group) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		st, err := decode[stream](p)
+		st, err := data.Decode[stream](p)
 		if err != nil {
 			return 0, err
 		}

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"math"
@@ -137,26 +136,6 @@ func areaOf(key []byte) (a area, rest []string, ok bool) {
 
 // everything is the prefix of all keys of the room.
 func everything() []byte { return data.Key("logs") }
-
-func get[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	if err := json.Unmarshal(b, v); err != nil {
-		return nil, fmt.Errorf("record %q: %w", key, err)
-	}
-	return v, nil
-}
-
-func put(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
-}
 
 // The value of an event: a version byte, when it came (8 bytes), the message. The
 // value of several that came together, of one time and one stream: a version byte,

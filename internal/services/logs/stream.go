@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,19 +36,11 @@ func findStream(r data.Reader, a area, groupName, name string) (*group, *stream,
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := get[stream](r, a.stream(g.ID, name))
+	st, err := data.Load[stream](r, a.stream(g.ID, name))
 	if err == nil && st == nil {
 		err = noStream()
 	}
 	return g, st, err
-}
-
-func decode[T any](p data.Pair) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(p.Value, v); err != nil {
-		return nil, fmt.Errorf("record %q: %w", p.Key, err)
-	}
-	return v, nil
 }
 
 // number is the stream's id as it stands in the keys of events.
@@ -76,7 +67,7 @@ func (s *Service) createLogStream(ctx context.Context, rq *call.Authorized, in *
 		if err := t.Put(a.streamID(g.ID, st.ID), []byte(st.Name)); err != nil {
 			return err
 		}
-		return put(t, key, &st)
+		return data.Save(t, key, &st)
 	})
 }
 
@@ -96,7 +87,7 @@ func (s *Service) deleteLogStream(ctx context.Context, rq *call.Authorized, in *
 		if st.Next == 0 {
 			return nil
 		}
-		return put(t, a.trash(g.ID, st.ID), trash{V: 1, First: st.First, Last: st.Last})
+		return data.Save(t, a.trash(g.ID, st.ID), trash{V: 1, First: st.First, Last: st.Last})
 	})
 }
 
@@ -172,7 +163,7 @@ func (s *Service) streamsByName(r data.Reader, a area, g *group, prefix, after s
 		if err != nil {
 			return nil, err
 		}
-		st, err := decode[stream](p)
+		st, err := data.Decode[stream](p)
 		if err != nil {
 			return nil, err
 		}

@@ -42,7 +42,7 @@ func (s *Service) sweep(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				g, err := decode[group](p)
+				g, err := data.Decode[group](p)
 				if err != nil {
 					return err
 				}
@@ -127,12 +127,12 @@ func (s *Service) expire(ctx context.Context, a area, g *group) error {
 			if !ok {
 				continue
 			}
-			st, err := get[stream](t, a.stream(g.ID, string(name)))
+			st, err := data.Load[stream](t, a.stream(g.ID, string(name)))
 			if err != nil || st == nil {
 				return err
 			}
 			st.Bytes = max(0, st.Bytes-bytes)
-			if err := put(t, a.stream(g.ID, st.Name), st); err != nil {
+			if err := data.Save(t, a.stream(g.ID, st.Name), st); err != nil {
 				return err
 			}
 		}

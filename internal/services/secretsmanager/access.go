@@ -44,7 +44,7 @@ func locate(a area, id string) place {
 // find reads a secret; nil if there is none.
 func (s *Service) find(r data.Reader, p place) (*secret, error) {
 	for i, name := range p.names {
-		x, err := get[secret](r, p.secret(name))
+		x, err := data.Load[secret](r, p.secret(name))
 		if err != nil {
 			return nil, err
 		}

@@ -95,7 +95,7 @@ func (s *Service) createSecret(ctx context.Context, rq *call.Authorized, in *api
 		x.Versions[id] = &edition{Created: now, Stages: []string{current}, KeyID: key}
 	}
 	err = s.d.Store.Update(ctx, func(t data.Txn) error {
-		old, err := get[secret](t, a.secret(name))
+		old, err := data.Load[secret](t, a.secret(name))
 		if err != nil {
 			return err
 		}
@@ -108,11 +108,11 @@ func (s *Service) createSecret(ctx context.Context, rq *call.Authorized, in *api
 			}
 		}
 		if w != nil {
-			if err := put(t, a.value(name, id), w); err != nil {
+			if err := data.Save(t, a.value(name, id), w); err != nil {
 				return err
 			}
 		}
-		return put(t, a.secret(name), x)
+		return data.Save(t, a.secret(name), x)
 	})
 	if err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (s *Service) changeAny(ctx context.Context, rq *call.Authorized, id *string
 			return err
 		}
 		arn, name = new(p.arn(x.Name, x.Suffix)), new(x.Name)
-		return put(t, p.secret(x.Name), x)
+		return data.Save(t, p.secret(x.Name), x)
 	})
 	return arn, name, err
 }

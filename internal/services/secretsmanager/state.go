@@ -100,26 +100,9 @@ func (a area) remove(t data.Txn, x *secret) error {
 	return t.Delete(a.secret(x.Name))
 }
 
-func get[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	return v, decode(data.Pair{Key: key, Value: b}, v)
-}
-
 func decode(p data.Pair, v any) error {
 	if err := json.Unmarshal(p.Value, v); err != nil {
 		return fmt.Errorf("record %q: %w", p.Key, err)
 	}
 	return nil
-}
-
-func put(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
 }

@@ -35,7 +35,7 @@ func (s *Service) valueBindings() []call.Binding {
 func (s *Service) read(ctx context.Context, rq *call.Authorized, a area, x *secret, id string) (*content, error) {
 	var w *sealed
 	err := s.d.Store.View(ctx, func(r data.Reader) (err error) {
-		w, err = get[sealed](r, a.value(x.Name, id))
+		w, err = data.Load[sealed](r, a.value(x.Name, id))
 		return err
 	})
 	if err == nil && w == nil { // it went between two looks
@@ -169,7 +169,7 @@ func (s *Service) store(ctx context.Context, rq *call.Authorized, secretID *stri
 		}
 		if x.Versions[id] == nil {
 			x.Versions[id] = &edition{Created: s.d.Clock.Now(), KeyID: name}
-			if err := put(t, p.value(x.Name, id), w); err != nil {
+			if err := data.Save(t, p.value(x.Name, id), w); err != nil {
 				return err
 			}
 		}

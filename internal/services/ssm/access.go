@@ -26,7 +26,7 @@ func (s *Service) need(ctx context.Context, rq *call.Decoded, action, name strin
 		return n, nil
 	}
 	err := s.d.Store.View(ctx, func(r data.Reader) error {
-		p, err := get[parameter](r, a.parameter(ref.name))
+		p, err := data.Load[parameter](r, a.parameter(ref.name))
 		if err != nil || p == nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (s *Service) change(ctx context.Context, rq *call.Authorized, name string, 
 	a := areaOf(rq.Decoded)
 	ref := refer(a, name)
 	return s.d.Store.Update(ctx, func(t data.Txn) error {
-		p, err := get[parameter](t, a.parameter(ref.name))
+		p, err := data.Load[parameter](t, a.parameter(ref.name))
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (s *Service) change(ctx context.Context, rq *call.Authorized, name string, 
 		if err := f(p); err != nil {
 			return err
 		}
-		return put(t, a.parameter(p.Name), p)
+		return data.Save(t, a.parameter(p.Name), p)
 	})
 }
 

@@ -70,7 +70,7 @@ func (s *Service) putParameter(ctx context.Context, rq *call.Authorized, in *api
 func (s *Service) tryPut(ctx context.Context, rq *call.Authorized, a area, name string, in *api.PutParameterRequest, tags map[string]string) (*api.PutParameterResult, error) {
 	var before *parameter
 	err := s.d.Store.View(ctx, func(r data.Reader) (err error) {
-		before, err = get[parameter](r, a.parameter(name))
+		before, err = data.Load[parameter](r, a.parameter(name))
 		return err
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Service) tryPut(ctx context.Context, rq *call.Authorized, a area, name 
 		return nil, err
 	}
 	err = s.d.Store.Update(ctx, func(t data.Txn) error {
-		p, err := get[parameter](t, a.parameter(name))
+		p, err := data.Load[parameter](t, a.parameter(name))
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (s *Service) tryPut(ctx context.Context, rq *call.Authorized, a area, name 
 			return err
 		}
 		p.Latest, p.Now = v.Version, *v
-		return put(t, a.parameter(name), p)
+		return data.Save(t, a.parameter(name), p)
 	})
 	if err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (s *Service) archive(t data.Txn, a area, p *parameter) error {
 		}
 		p.Oldest++
 	}
-	return put(t, a.version(p.Name, p.Latest), &p.Now)
+	return data.Save(t, a.version(p.Name, p.Latest), &p.Now)
 }
 
 func notHere() error {
@@ -169,7 +169,7 @@ func notHere() error {
 
 // remove deletes a parameter with its versions; it reports whether there was one.
 func (s *Service) remove(t data.Txn, a area, name string) (bool, error) {
-	p, err := get[parameter](t, a.parameter(name))
+	p, err := data.Load[parameter](t, a.parameter(name))
 	if err != nil || p == nil {
 		return false, err
 	}

@@ -40,7 +40,7 @@ func (s *Service) find(r data.Reader, a area, name string) (*found, error) {
 	if ref.foreign {
 		return nil, notHere()
 	}
-	p, err := get[parameter](r, a.parameter(ref.name))
+	p, err := data.Load[parameter](r, a.parameter(ref.name))
 	if err != nil || p == nil {
 		return nil, err
 	}
@@ -232,7 +232,7 @@ func (s *Service) getParameterHistory(ctx context.Context, rq *call.Authorized, 
 	err = s.d.Store.View(ctx, func(r data.Reader) error {
 		all = nil
 		ref := refer(a, *in.Name)
-		if p, err = get[parameter](r, a.parameter(ref.name)); err != nil {
+		if p, err = data.Load[parameter](r, a.parameter(ref.name)); err != nil {
 			return err
 		}
 		if p == nil || ref.foreign || ref.selector != "" {

@@ -68,15 +68,6 @@ func (a area) arn(name string) string {
 	return arn.Make("ssm", a.region, a.account, "parameter"+name)
 }
 
-func get[T any](r data.Reader, key []byte) (*T, error) {
-	b, ok, err := r.Get(key)
-	if err != nil || !ok {
-		return nil, err
-	}
-	v := new(T)
-	return v, decode(data.Pair{Key: key, Value: b}, v)
-}
-
 func decode(p data.Pair, v any) error {
 	if err := json.Unmarshal(p.Value, v); err != nil {
 		return fmt.Errorf("record %q: %w", p.Key, err)
@@ -84,18 +75,10 @@ func decode(p data.Pair, v any) error {
 	return nil
 }
 
-func put(t data.Txn, key []byte, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("record %q: %w", key, err)
-	}
-	return t.Put(key, b)
-}
-
 // at reads one version of a parameter.
 func (a area) at(r data.Reader, p *parameter, n int64) (*value, error) {
 	if n == p.Latest {
 		return &p.Now, nil
 	}
-	return get[value](r, a.version(p.Name, n))
+	return data.Load[value](r, a.version(p.Name, n))
 }

@@ -109,7 +109,7 @@ func (s *Service) listTagsForResource(ctx context.Context, rq *call.Authorized, 
 	a, out := areaOf(rq.Decoded), &api.ListTagsForResourceResult{}
 	ref := refer(a, *in.ResourceId)
 	return out, s.d.Store.View(ctx, func(r data.Reader) error {
-		p, err := get[parameter](r, a.parameter(ref.name))
+		p, err := data.Load[parameter](r, a.parameter(ref.name))
 		if err != nil {
 			return err
 		}
