@@ -52,7 +52,7 @@ func (r *run) publish(tx data.Txn, old, outputs []outputRecord) error {
 			return &exportError{fmt.Sprintf("Export with name %s is already exported by stack %s", o.Export, stackNameOf(e.Stack))}
 		}
 		if e != nil && e.Value != o.Value {
-			if err := r.unused(tx, o.Export, "Cannot update export %s as it is in use by %s"); err != nil {
+			if err := r.unused(tx, o.Export, "Export %s cannot be updated as it is in use by %s"); err != nil {
 				return err
 			}
 		}
@@ -64,7 +64,7 @@ func (r *run) publish(tx data.Txn, old, outputs []outputRecord) error {
 		if _, still := wanted[o.Export]; still || o.Export == "" {
 			continue
 		}
-		if err := r.unused(tx, o.Export, "Cannot delete export %s as it is in use by %s"); err != nil {
+		if err := r.unused(tx, o.Export, "Export %s cannot be deleted as it is in use by %s"); err != nil {
 			return err
 		}
 		if err := tx.Delete(r.sc.exportKey(o.Export)); err != nil {
