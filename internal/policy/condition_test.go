@@ -217,7 +217,7 @@ func TestConditionsAreAllNeeded(t *testing.T) {
 		keys.Set("My:A", tt.a)
 		keys.Set("my:b", tt.b)
 		keys.Set("my:c", tt.c)
-		r := Request{Principal: Principal{Kind: User, Account: "1"}, Action: "a:B", Resource: "*", Context: Chain{nil, Keys{}, keys}}
+		r := Request{Principal: Principal{Kind: User, Account: "1"}, Action: "a:B", Resource: "*", Context: keys}
 		if got := Evaluate(&r, &Sets{Identity: []*Policy{p}}).Allowed; got != tt.want {
 			t.Errorf("%+v: got %v", tt, got)
 		}

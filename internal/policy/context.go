@@ -34,23 +34,6 @@ func (k Keys) Set(name string, values ...string) { k[strings.ToLower(name)] = va
 // Lookup implements Context.
 func (k Keys) Lookup(key string) []string { return k[key] }
 
-// Chain asks one context after the other, so that a room can put its own keys
-// beside those that every request has. Nil members are passed over.
-type Chain []Context
-
-// Lookup implements Context.
-func (c Chain) Lookup(key string) []string {
-	for _, ctx := range c {
-		if ctx == nil {
-			continue
-		}
-		if v := ctx.Lookup(key); len(v) > 0 {
-			return v
-		}
-	}
-	return nil
-}
-
 // key is a condition key; source says which part of the request knows it.
 type key struct {
 	name   string
