@@ -85,7 +85,7 @@ type Deployment struct {
 	Parameters  map[string]string
 	Tags        map[string]string
 	Role        string // as whom CloudFormation acts; "": as the caller
-	Protect     bool // termination protection
+	Protect     bool   // termination protection
 	// Changes is told what will happen to a stack that is there, before it does;
 	// nil: nobody.
 	Changes func([]Change)
