@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,7 @@ func doctor(ctx context.Context) error {
 		}
 	}
 	fmt.Printf("  The tier is %q.\n", report.Tier.Name)
-	for _, l := range report.Tier.Lacks {
+	for _, l := range slices.Concat(report.Tier.Lacks, report.Tier.LacksOnHost) {
 		fmt.Printf("  It cannot hold: %s\n", l)
 	}
 	if report.Tier.PrivateNetwork {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/tierra-cloud/tierra/internal/call"
@@ -119,9 +120,6 @@ func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 	if report.Tier.Name != sandbox.TierNamespaces {
 		level = slog.LevelWarn
 	}
-	for _, l := range report.Tier.Lacks {
-		s.log.Log(ctx, level, "the isolation of functions cannot hold: "+l)
-	}
 	if s.config.Network == sandbox.NetworkPrivate && !report.Tier.PrivateNetwork {
 		if s.config.StrictNetwork {
 			return nil, nil, errors.New("functions cannot have private networks on this machine (tierra doctor says why); --network host lets them share its own")
@@ -130,6 +128,13 @@ func (s *Server) engine(ctx context.Context) (sandbox.Launcher, *engine.Catalog,
 		s.log.Warn("functions share this machine's network, as it gives no private ones")
 	}
 	s.tier += ", network " + string(s.config.Network)
+	lacks := report.Tier.Lacks
+	if s.config.Network == sandbox.NetworkHost {
+		lacks = slices.Concat(lacks, report.Tier.LacksOnHost)
+	}
+	for _, l := range lacks {
+		s.log.Log(ctx, level, "the isolation of functions cannot hold: "+l)
+	}
 	if err := s.openEgress(report.Tier); err != nil {
 		return nil, nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tierra-cloud/tierra/internal/engine/sandbox"
 )
 
@@ -458,5 +460,24 @@ func BenchmarkLaunch(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestFullDisk: what the state folder lacks is no reason to isolate less.
+func TestFullDisk(t *testing.T) {
+	openBest(t)
+	if os.Geteuid() != 0 {
+		t.Skip("mounts a small disk")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"); err != nil {
+		t.Skip(err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	if l, report, err := sandbox.Open(t.Context(), sandbox.Config{StateDir: dir}); err == nil {
+		l.Close()
+		t.Errorf("opened as %q", report.Tier.Name)
+	} else if !errors.Is(err, unix.ENOSPC) {
+		t.Error(err)
 	}
 }

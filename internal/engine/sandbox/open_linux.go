@@ -95,6 +95,10 @@ func openBest(ctx context.Context, cfg Config, report *Report) (Launcher, error)
 			continue
 		}
 		l, err := openNamespaces(ctx, cfg, cg, privileged, report)
+		if folder := (*folderError)(nil); errors.As(err, &folder) {
+			closeCgroups()
+			return nil, folder
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -112,6 +116,13 @@ func openBest(ctx context.Context, cfg Config, report *Report) (Launcher, error)
 	return openProcess(cfg)
 }
 
+// folderError is a failure of the state folder, as on a full disk. It tells nothing
+// about what the host isolates, so that it is no reason to isolate less.
+type folderError struct{ err error }
+
+func (e *folderError) Error() string { return "the sandbox folder: " + e.err.Error() }
+func (e *folderError) Unwrap() error { return e.err }
+
 // openNamespaces opens a launcher and really starts a sandbox with it.
 func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged bool, report *Report) (*launcher, error) {
 	machine, err := newMachine(cfg.StateDir)
@@ -121,7 +132,7 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 	k, err := newSkeleton(filepath.Join(cfg.StateDir, "root"), cfg.SystemPaths)
 	if err != nil {
 		machine.Close()
-		return nil, err
+		return nil, &folderError{err}
 	}
 	filter, err := filterBytes()
 	if err != nil {
@@ -136,7 +147,7 @@ func openNamespaces(ctx context.Context, cfg Config, cg *cgroups, privileged boo
 	}
 	l.roots.dir = filepath.Join(cfg.StateDir, "roots")
 	if err := writeFile(l.resolvConf(), resolvConf); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(&folderError{err}, l.Close())
 	}
 	what := "namespaces as an ordinary user"
 	fix := "use Linux 5.12 or newer and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or run as root"
@@ -206,7 +217,7 @@ func (l *launcher) describe(network, ahead bool) Tier {
 	} else {
 		t.Lacks = append(t.Lacks, "no private network: functions reach what the host reaches")
 	}
-	t.Lacks = append(t.Lacks, "on the host's network, abstract unix sockets and loopback services of the host can be reached")
+	t.LacksOnHost = append(t.LacksOnHost, "on the host's network, abstract unix sockets and loopback services of the host can be reached")
 	if l.cgroups != nil {
 		t.Holds = append(t.Holds, "limits of memory, tasks and CPU")
 	} else {

@@ -222,6 +222,8 @@ type Tier struct {
 	Holds []string
 	// Lacks are the promises that it cannot keep, each with its reason.
 	Lacks []string
+	// LacksOnHost are those that it cannot keep for what shares the host's network.
+	LacksOnHost []string
 	// PrivateNetwork tells whether NetworkPrivate can be asked for.
 	PrivateNetwork bool
 	// Egress tells whether Spec.Egress can be asked for.
