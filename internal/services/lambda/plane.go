@@ -68,7 +68,7 @@ type pools struct {
 }
 
 func newPlane(s *Service, d Deps) *plane {
-	p := &plane{s: s, deps: d, soft: max(2, d.Cores), closing: make(chan struct{})}
+	p := &plane{s: s, deps: d, soft: max(2, 2*d.Cores), closing: make(chan struct{})}
 	p.ctx, p.kill = context.WithCancel(context.Background())
 	p.courier = delivery.Under(s.clock, d.Caller, p.work.Go, p.closing)
 	p.memory.p, p.memory.limit = p, d.Memory
