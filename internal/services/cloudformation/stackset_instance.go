@@ -129,6 +129,18 @@ func needed(accounts, regions []string) error {
 	return nil
 }
 
+// aim notes for which accounts and regions the operation is, and what their stacks
+// have instead of the set's parameters.
+func (op *setOperation) aim(tx data.Txn, sc scope, set *setRecord, accounts, regions []string, overrides []api.Parameter) error {
+	op.Accounts, op.Regions = accounts, unique(regions)
+	spec, err := get[setSpec](tx, sc.setSpecKey(set.ID, set.Spec))
+	if err != nil {
+		return err
+	}
+	op.Overrides, err = setOverrides(overrides, spec)
+	return err
+}
+
 func (s *Service) createStackInstances(ctx context.Context, rq *call.Authorized, in *api.CreateStackInstancesInput) (*api.CreateStackInstancesOutput, error) {
 	sc := scopeOf(rq.Decoded)
 	accounts, err := s.accounts(ctx, rq, in.Accounts, in.DeploymentTargets)
@@ -138,12 +150,7 @@ func (s *Service) createStackInstances(ctx context.Context, rq *call.Authorized,
 	id, err := s.beginSet(ctx, rq, setWork{
 		name: opt.Val(in.StackSetName), id: in.OperationId, callAs: in.CallAs, prefs: in.OperationPreferences, in: in, action: api.StackSetOperationActionCreate,
 		targets: func(tx data.Txn, set *setRecord, op *setOperation) ([]target, error) {
-			op.Accounts, op.Regions = accounts, unique(in.Regions)
-			spec, err := get[setSpec](tx, sc.setSpecKey(set.ID, set.Spec))
-			if err != nil {
-				return nil, err
-			}
-			if op.Overrides, err = setOverrides(in.ParameterOverrides, spec); err != nil {
+			if err := op.aim(tx, sc, set, accounts, in.Regions, in.ParameterOverrides); err != nil {
 				return nil, err
 			}
 			all := where(accounts, op.Regions)
@@ -201,12 +208,7 @@ func (s *Service) updateStackInstances(ctx context.Context, rq *call.Authorized,
 	id, err := s.beginSet(ctx, rq, setWork{
 		name: opt.Val(in.StackSetName), id: in.OperationId, callAs: in.CallAs, prefs: in.OperationPreferences, in: in, action: api.StackSetOperationActionUpdate,
 		targets: func(tx data.Txn, set *setRecord, op *setOperation) ([]target, error) {
-			op.Accounts, op.Regions = accounts, unique(in.Regions)
-			spec, err := get[setSpec](tx, sc.setSpecKey(set.ID, set.Spec))
-			if err != nil {
-				return nil, err
-			}
-			if op.Overrides, err = setOverrides(in.ParameterOverrides, spec); err != nil {
+			if err := op.aim(tx, sc, set, accounts, in.Regions, in.ParameterOverrides); err != nil {
 				return nil, err
 			}
 			return op.present(tx, sc, where(accounts, op.Regions), true)
